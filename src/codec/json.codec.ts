@@ -1,0 +1,114 @@
+import type { DatagramCodec } from './datagram-codec.js';
+import { MalformedDatagramError } from './malformed-datagram.error.js';
+import type { Packet, PacketId, PacketMetadata, ReplyPacket } from './packet.js';
+
+/**
+ * Nest's own JSON, one packet a datagram, so that `nc -u` is a client:
+ * `{"pattern":"sum","data":[1,2,3],"id":"k3"}` is answered by `{"id":"k3","response":6,"isDisposed":true}`.
+ *
+ * @see PROTOCOL.md, "JSON packets"; RFC 8259 for the text
+ */
+export class JsonCodec implements DatagramCodec {
+  readonly name = 'json';
+  readonly exchange = true;
+
+  decode(datagram: Uint8Array): Packet {
+    const message = parse(datagram);
+    if (message.pattern !== undefined) return toQuestion(message);
+    if (message.id !== undefined && ('response' in message || 'err' in message || 'isDisposed' in message)) {
+      return toReply(message);
+    }
+    throw new MalformedDatagramError('neither a pattern nor a reply');
+  }
+
+  encode(packet: Packet): Uint8Array {
+    return Buffer.from(JSON.stringify(toMessage(packet)), 'utf8');
+  }
+}
+
+/** A packet as it stands on the wire, before anything in it is believed. */
+type Message = Readonly<Record<string, unknown>>;
+
+function parse(datagram: Uint8Array): Message {
+  if (datagram.length === 0) throw new MalformedDatagramError('empty');
+  if (datagram[0] === BINARY_FRAME) throw new MalformedDatagramError('unknown binary frame');
+  let message: unknown;
+  try {
+    message = JSON.parse(textOf(datagram));
+  } catch (cause) {
+    throw new MalformedDatagramError('not JSON', { cause });
+  }
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) {
+    throw new MalformedDatagramError('not an object');
+  }
+  return message as Message;
+}
+
+function textOf(datagram: Uint8Array): string {
+  const buffer = Buffer.isBuffer(datagram)
+    ? datagram
+    : Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length);
+  return buffer.toString('utf8');
+}
+
+function toQuestion({ pattern, data, id, metadata }: Message): Packet {
+  if (!isPattern(pattern)) throw new MalformedDatagramError('pattern of a wrong type');
+  if (metadata !== undefined && !isMetadata(metadata)) {
+    throw new MalformedDatagramError('metadata of a wrong type');
+  }
+  if (id === undefined) return { kind: 'event', pattern, data, metadata };
+  return { kind: 'request', id: checkId(id), pattern, data, metadata };
+}
+
+function toReply({ id, response, err, status, isDisposed, code }: Message): ReplyPacket {
+  return {
+    kind: 'reply',
+    id: checkId(id),
+    response,
+    err,
+    isDisposed: isDisposed === true,
+    status: typeof status === 'string' ? status : undefined,
+    code: typeof code === 'string' ? code : undefined,
+  };
+}
+
+// Keys are written in one order, so that equal packets are equal bytes; JSON leaves out what is undefined.
+function toMessage(packet: Packet): Message {
+  switch (packet.kind) {
+    case 'request':
+      return { pattern: packet.pattern, data: packet.data, id: packet.id, metadata: packet.metadata };
+    case 'event':
+      return { pattern: packet.pattern, data: packet.data, metadata: packet.metadata };
+    case 'reply': {
+      const { id, response, err, status, code } = packet;
+      return { id, response, err, status, code, isDisposed: packet.isDisposed === true ? true : undefined };
+    }
+    default:
+      throw new TypeError(`the JSON codec cannot say a packet of kind '${packet.kind}'`);
+  }
+}
+
+function isPattern(value: unknown): boolean {
+  return (
+    typeof value === 'string' ||
+    typeof value === 'number' ||
+    (typeof value === 'object' && value !== null && !Array.isArray(value))
+  );
+}
+
+function isMetadata(value: unknown): value is PacketMetadata {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((entry) => typeof entry === 'string')
+  );
+}
+
+function checkId(id: unknown): PacketId {
+  if (typeof id === 'string' || typeof id === 'number') return id;
+  throw new MalformedDatagramError('id of a wrong type');
+}
+
+// Valid as the first byte of neither UTF-8 (RFC 3629 section 3) nor MessagePack: kept for binary frames.
+const BINARY_FRAME = 0xc1;

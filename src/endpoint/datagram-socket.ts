@@ -1,0 +1,61 @@
+import type { PeerAddress } from '../common/peer-address.js';
+import type { BoundAddress } from '../telemetry/stats.js';
+import type { SocketOptions } from './socket.options.js';
+
+/** A datagram as it came from the kernel. */
+export interface ReceivedDatagram {
+  /** The payload, 0 to 65507 bytes; valid until the receiver returns. */
+  readonly data: Buffer;
+  readonly peer: PeerAddress;
+}
+
+/** A datagram on its way to the kernel. */
+export interface OutgoingDatagram {
+  /** The payload, 0 to 65507 bytes; must not change until `done` is called. */
+  readonly data: Uint8Array;
+  readonly peer: PeerAddress;
+  /** Called exactly once, also when the socket closes first. @param error missing when the kernel has it */
+  done(error?: Error): void;
+}
+
+/** What a socket tells its owner. */
+export interface DatagramSocketEvents {
+  /** Datagrams in the order of arrival; at least one. */
+  onDatagrams(batch: readonly ReceivedDatagram[]): void;
+  /** Something went wrong that belongs to no datagram. */
+  onError(error: Error): void;
+}
+
+/**
+ * The seam to the kernel. It takes and gives batches, so that a driver that moves many datagrams with one
+ * system call fits in; a batch of one is fine.
+ */
+export interface DatagramSocket {
+  /** Short name of the implementation, for figures. */
+  readonly driver: string;
+
+  /**
+   * Opens the socket. Called once, before anything else.
+   *
+   * @param address literal IP address
+   * @throws the kernel's error
+   */
+  bind(address: string, port: number): Promise<BoundAddress>;
+
+  /** Lets the kernel pass datagrams of this peer alone, and report that nobody listens there. */
+  connect(peer: PeerAddress): Promise<void>;
+
+  /** Hands datagrams to the kernel, in order. Never throws: each `done` tells. */
+  send(batch: readonly OutgoingDatagram[]): void;
+
+  /** Effective buffer sizes in bytes, as the kernel reports them. */
+  bufferSizes(): { readonly recv: number; readonly send: number };
+
+  /** Waits for the kernel to have what was sent, then closes. Callable twice. */
+  close(): Promise<void>;
+
+  /** The object behind this one: a `dgram.Socket` for the node driver. */
+  unwrap(): unknown;
+}
+
+export type DatagramSocketFactory = (options: SocketOptions, events: DatagramSocketEvents) => DatagramSocket;

@@ -1,0 +1,177 @@
+import type { PeerAddress } from '../common/peer-address.js';
+import { ThrottledUdpError } from '../common/throttled-udp.error.js';
+
+/** The queue in front of the upload limit is full: send later, send less, or raise `queue.maxBytes`. */
+export class QueueOverflowError extends ThrottledUdpError {
+  override readonly name = 'QueueOverflowError';
+  readonly code = 'UDP_QUEUE_OVERFLOW';
+
+  constructor(
+    readonly peer: PeerAddress,
+    readonly queuedBytes: number,
+    readonly limitBytes: number,
+    readonly queuedDatagrams: number,
+  ) {
+    super(
+      `send queue for ${peer} is full: ${queuedDatagrams} datagrams, ${queuedBytes} of ${limitBytes} bytes`,
+    );
+  }
+}
+
+/** The datagram could not leave within `queue.maxAge` at the present rate and backlog. */
+export class QueueTimeoutError extends ThrottledUdpError {
+  override readonly name = 'QueueTimeoutError';
+  readonly code = 'UDP_QUEUE_TIMEOUT';
+
+  constructor(
+    readonly peer: PeerAddress,
+    readonly queuedBytes: number,
+    readonly maxAgeMs: number,
+  ) {
+    super(`a datagram for ${peer} cannot leave within ${maxAgeMs} ms behind ${queuedBytes} queued bytes`);
+  }
+}
+
+/** A message is larger than one datagram may be. */
+export class MessageTooLargeError extends ThrottledUdpError {
+  override readonly name = 'MessageTooLargeError';
+  readonly code = 'UDP_MESSAGE_TOO_LARGE';
+
+  constructor(
+    readonly bytes: number,
+    readonly limitBytes: number,
+  ) {
+    super(`message of ${bytes} bytes is larger than a datagram of at most ${limitBytes} bytes`);
+  }
+}
+
+/** The kernel refused a datagram; `errno` is its word (`EACCES`, `EINVAL`, `EMSGSIZE`, ...). */
+export class SendFailedError extends ThrottledUdpError {
+  override readonly name = 'SendFailedError';
+  readonly code = 'UDP_SEND_FAILED';
+  readonly errno: string;
+
+  constructor(
+    readonly peer: PeerAddress,
+    cause: unknown,
+  ) {
+    const errno = errnoOf(cause);
+    super(`cannot send to ${peer}: ${errno}${HINTS[errno] ?? ''}`, { cause });
+    this.errno = errno;
+  }
+}
+
+/** The socket could not be opened at the address asked for; `errno` is the kernel's word (`EADDRINUSE`, ...). */
+export class BindError extends ThrottledUdpError {
+  override readonly name = 'BindError';
+  readonly code = 'UDP_BIND_FAILED';
+  readonly errno: string;
+
+  constructor(
+    readonly host: string,
+    readonly port: number,
+    cause: unknown,
+  ) {
+    const errno = errnoOf(cause);
+    super(`cannot bind ${host}:${port}: ${errno}${HINTS[errno] ?? ''}`, { cause });
+    this.errno = errno;
+  }
+}
+
+/** A host name has no address of the socket's family. */
+export class HostNotFoundError extends ThrottledUdpError {
+  override readonly name = 'HostNotFoundError';
+  readonly code = 'UDP_HOST_NOT_FOUND';
+
+  constructor(
+    readonly host: string,
+    cause: unknown,
+  ) {
+    super(`cannot find the address of ${host}: ${errnoOf(cause)}`, { cause });
+  }
+}
+
+/** The endpoint is closed, or closed while this was under way. */
+export class EndpointClosedError extends ThrottledUdpError {
+  override readonly name = 'EndpointClosedError';
+  readonly code = 'UDP_ENDPOINT_CLOSED';
+
+  constructor() {
+    super('the UDP endpoint is closed');
+  }
+}
+
+/** Nobody answered in time. Whether the handler ran is not known. */
+export class RequestTimeoutError extends ThrottledUdpError {
+  override readonly name = 'RequestTimeoutError';
+  readonly code = 'UDP_REQUEST_TIMEOUT';
+
+  /** @param values replies that had arrived before the silence; 0 unless the answer was a stream */
+  constructor(
+    readonly peer: PeerAddress,
+    readonly timeoutMs: number,
+    readonly values: number,
+  ) {
+    super(
+      values === 0
+        ? `no reply from ${peer} within ${timeoutMs} ms`
+        : `no further reply from ${peer} within ${timeoutMs} ms, after ${values}`,
+    );
+  }
+}
+
+/** More requests wait for replies than `maxPendingRequests` allows. */
+export class TooManyRequestsError extends ThrottledUdpError {
+  override readonly name = 'TooManyRequestsError';
+  readonly code = 'UDP_TOO_MANY_REQUESTS';
+
+  constructor(readonly limit: number) {
+    super(`${limit} requests wait for replies already`);
+  }
+}
+
+/** The peer's machine answered that nobody listens there. Connected sockets only: others are not told. */
+export class PeerUnreachableError extends ThrottledUdpError {
+  override readonly name = 'PeerUnreachableError';
+  readonly code = 'UDP_PEER_UNREACHABLE';
+
+  constructor(
+    readonly peer: PeerAddress,
+    cause: unknown,
+  ) {
+    super(`nobody listens at ${peer}: ${errnoOf(cause)}`, { cause });
+  }
+}
+
+/**
+ * The transport at the other side, not an application, ended the request. `code` tells why:
+ * `UDP_NO_HANDLER`, `UDP_CLOSING`, `UDP_TOO_LARGE`, `UDP_OVERFLOW`, or a later word.
+ */
+export class PeerRefusedError extends ThrottledUdpError {
+  override readonly name = 'PeerRefusedError';
+  readonly code: string;
+
+  /** @param wireCode the reason as it stood in the reply */
+  constructor(
+    readonly peer: PeerAddress,
+    readonly wireCode: string,
+    text: string,
+  ) {
+    super(`${peer} refused the request: ${text}`);
+    this.code = `UDP_${wireCode.slice(0, 40).toUpperCase().replaceAll('-', '_')}`;
+  }
+}
+
+/** The kernel's or Node's word for an error; errors of Node's core may fail `instanceof`, so ask for `code`. */
+export function errnoOf(cause: unknown): string {
+  const { code, message } = (cause ?? {}) as { code?: unknown; message?: unknown };
+  return typeof code === 'string' ? code : String(message ?? cause);
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  EACCES: ' (permission denied; broadcast addresses need socket.broadcast: true)',
+  EADDRINUSE: ' (another socket has the port)',
+  EADDRNOTAVAIL: ' (no such address on this machine)',
+  EINVAL: ' (an address of the other family: IPv4 and IPv6 need a socket of their type)',
+  EMSGSIZE: ' (larger than the path or the protocol allows)',
+};

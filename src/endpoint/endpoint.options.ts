@@ -1,0 +1,62 @@
+import { OptionReader } from '../common/option-reader.js';
+import { resolveBandwidth, type Bandwidth, type BandwidthOptions } from '../shaping/bandwidth.options.js';
+import { parseByteSize, type ByteSize } from '../shaping/byte-size.js';
+import { resolveDownload, type DownloadLimits, type DownloadOptions } from '../shaping/download.options.js';
+import { resolveQueue, type QueueLimits, type QueueOptions } from '../shaping/queue.options.js';
+import type { Rate } from '../shaping/rate.js';
+import { resolveSocketOptions, type SocketOptions, type UdpSocketOptions } from './socket.options.js';
+
+/** Options that a server and a client share: one socket, its limits and its queues. */
+export interface UdpEndpointOptions {
+  /** Limit on all that leaves. 0, `Infinity` and nothing mean unlimited. @default unlimited */
+  readonly upload?: Rate | BandwidthOptions;
+  /** Limit on all that arrives. @default unlimited */
+  readonly download?: Rate | DownloadOptions;
+  /** Bounds of what waits for the upload limit. */
+  readonly queue?: QueueOptions;
+  /** Largest datagram sent, in bytes of payload, 1 to 65507; a larger message is refused. @default 65507 */
+  readonly maxDatagramSize?: number;
+  /** Receive buffer asked of the kernel; `stats()` tells what it granted. @default the kernel's */
+  readonly recvBufferSize?: ByteSize;
+  /** Send buffer asked of the kernel. @default the kernel's */
+  readonly sendBufferSize?: ByteSize;
+  readonly socket?: UdpSocketOptions;
+}
+
+/** {@link UdpEndpointOptions} after reading. */
+export interface EndpointOptions {
+  /** Host name or address to bind. */
+  readonly host: string;
+  /** Port to bind; 0 picks a free one. */
+  readonly port: number;
+  readonly upload: Bandwidth;
+  readonly download: DownloadLimits;
+  readonly queue: QueueLimits;
+  readonly maxDatagramSize: number;
+  readonly socket: SocketOptions;
+}
+
+/**
+ * Reads the fields of an endpoint from an object that holds more of them.
+ *
+ * @throws {InvalidOptionError} naming the field
+ */
+export function readEndpointOptions(reader: OptionReader, host: string, port: number): EndpointOptions {
+  return Object.freeze({
+    host,
+    port,
+    upload: resolveBandwidth(reader.any('upload'), 'upload'),
+    download: resolveDownload(reader.any('download'), 'download'),
+    queue: resolveQueue(reader.any('queue'), 'queue'),
+    maxDatagramSize: reader.integer('maxDatagramSize', 1, MAX_UDP_PAYLOAD, MAX_UDP_PAYLOAD),
+    socket: resolveSocketOptions(
+      reader.any('socket'),
+      host,
+      reader.read<number | undefined>('recvBufferSize', parseByteSize, undefined),
+      reader.read<number | undefined>('sendBufferSize', parseByteSize, undefined),
+    ),
+  });
+}
+
+// 65535 bytes of an IPv4 datagram less 20 of IP header and 8 of UDP header (RFC 791, RFC 768).
+const MAX_UDP_PAYLOAD = 65_507;

@@ -1,0 +1,99 @@
+import { lookup as systemLookup } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import { InvalidOptionError } from '../common/invalid-option.error.js';
+import { show } from '../common/option-reader.js';
+import { PeerAddress } from '../common/peer-address.js';
+import { HostNotFoundError } from './endpoint.errors.js';
+import type { Scheduler } from './scheduler.js';
+
+/** A destination as users write it. */
+export interface PeerLike {
+  /** Host name or literal IP address. */
+  readonly host: string;
+  /** 1 to 65535. */
+  readonly port: number;
+}
+
+/**
+ * Finds the addresses of host names and keeps them for a minute. Literal addresses never cause a look-up, and
+ * callers that ask for one name at once share one.
+ */
+export class HostCache {
+  readonly #known = new Map<string, { address: string; untilMs: number }>();
+  readonly #pending = new Map<string, Promise<string>>();
+
+  /**
+   * @param family 4 or 6; 0 where a dual-stack socket reaches both
+   * @param lookup the system's, when missing
+   */
+  constructor(
+    private readonly family: 0 | 4 | 6,
+    private readonly scheduler: Scheduler,
+    private readonly lookup: LookupFunction = systemLookup as LookupFunction,
+  ) {}
+
+  /**
+   * The peer of a host and a port: at once when the address is known, else as a promise.
+   *
+   * @throws {InvalidOptionError} at once, when the port or the host cannot be one
+   * @throws {HostNotFoundError} as a rejection, when the name has no address
+   */
+  resolve(peer: PeerLike): PeerAddress | Promise<PeerAddress> {
+    const { host, port } = checkPeer(peer);
+    const address = this.addressOf(host);
+    return typeof address === 'string'
+      ? PeerAddress.of(address, port)
+      : address.then((found) => PeerAddress.of(found, port));
+  }
+
+  /** The address of a host alone; see {@link resolve}. */
+  addressOf(host: string): string | Promise<string> {
+    if (isIP(host) !== 0) return host;
+    const known = this.#known.get(host);
+    return known !== undefined && known.untilMs > this.scheduler.now() ? known.address : this.#ask(host);
+  }
+
+  #ask(host: string): Promise<string> {
+    let pending = this.#pending.get(host);
+    if (pending === undefined) {
+      pending = this.#find(host).finally(() => this.#pending.delete(host));
+      this.#pending.set(host, pending);
+    }
+    return pending;
+  }
+
+  async #find(host: string): Promise<string> {
+    const address = await new Promise<string>((resolve, reject) => {
+      this.lookup(host, { family: this.family }, (error, found) => {
+        const first = Array.isArray(found) ? found[0]?.address : found;
+        if (error !== null || !first) reject(new HostNotFoundError(host, error ?? 'no address'));
+        else resolve(first);
+      });
+    });
+    this.#remember(host, address);
+    return address;
+  }
+
+  #remember(host: string, address: string): void {
+    this.#known.delete(host);
+    const oldest = this.#known.keys().next();
+    if (this.#known.size >= MAX_HOSTS && !oldest.done) this.#known.delete(oldest.value);
+    this.#known.set(host, { address, untilMs: this.scheduler.now() + KEEP_MS });
+  }
+}
+
+function checkPeer(peer: PeerLike): PeerLike {
+  const { host, port } = (peer ?? {}) as Partial<PeerLike>;
+  if (typeof host !== 'string' || host === '') {
+    throw new InvalidOptionError('peer.host', `must be a host name or an address, got ${show(host)}`);
+  }
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new InvalidOptionError('peer.port', `must be a whole number from 1 to 65535, got ${show(port)}`);
+  }
+  return { host, port };
+}
+
+// dns.lookup tells no time to live; a minute follows a moved host soon enough.
+const KEEP_MS = 60_000;
+
+const MAX_HOSTS = 1024;

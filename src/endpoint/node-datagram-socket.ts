@@ -1,0 +1,161 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { PeerAddress } from '../common/peer-address.js';
+import type { BoundAddress } from '../telemetry/stats.js';
+import type {
+  DatagramSocket,
+  DatagramSocketEvents,
+  OutgoingDatagram,
+  ReceivedDatagram,
+} from './datagram-socket.js';
+import { EndpointClosedError } from './endpoint.errors.js';
+import type { SocketOptions } from './socket.options.js';
+
+/** {@link DatagramSocket} on `node:dgram`: one system call a datagram, batches of one. */
+export class NodeDatagramSocket implements DatagramSocket {
+  readonly driver = 'node';
+  readonly #socket: Socket;
+  /** What was handed to Node and not reported back: Node forgets it when the socket closes first. */
+  readonly #inFlight = new Set<OutgoingDatagram>();
+  #connected = false;
+  #closing: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(
+    private readonly options: SocketOptions,
+    private readonly events: DatagramSocketEvents,
+  ) {
+    const { type, reuseAddr, reusePort, ipv6Only, recvBufferSize, sendBufferSize } = options;
+    this.#socket = createSocket({
+      type,
+      reuseAddr,
+      ipv6Only,
+      // Node resolves every destination, literal addresses too, with a look-up of its own: skip it.
+      lookup: answerLiteral,
+      ...(reusePort ? { reusePort } : {}),
+      ...(recvBufferSize === undefined ? {} : { recvBufferSize }),
+      ...(sendBufferSize === undefined ? {} : { sendBufferSize }),
+    });
+    this.#socket.on('message', (data, from) => this.#receive(data, from));
+    // Without a listener an error would end the process.
+    this.#socket.on('error', (error) => this.events.onError(error));
+  }
+
+  async bind(address: string, port: number): Promise<BoundAddress> {
+    await new Promise<void>((resolve, reject) => {
+      this.#socket.once('error', reject);
+      this.#socket.bind({ address, port, exclusive: this.options.reusePort }, () => {
+        this.#socket.off('error', reject);
+        resolve();
+      });
+    });
+    this.#applyOptions();
+    return this.#boundAddress();
+  }
+
+  async connect(peer: PeerAddress): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#socket.connect(peer.port, this.#hostOf(peer), (error?: Error) => (error ? reject(error) : resolve()));
+    });
+    this.#connected = true;
+  }
+
+  send(batch: readonly OutgoingDatagram[]): void {
+    for (const datagram of batch) this.#sendOne(datagram);
+  }
+
+  bufferSizes(): { recv: number; send: number } {
+    return { recv: this.#socket.getRecvBufferSize(), send: this.#socket.getSendBufferSize() };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  unwrap(): Socket {
+    return this.#socket;
+  }
+
+  #receive(data: Buffer, { address, port }: RemoteInfo): void {
+    const received: ReceivedDatagram = { data, peer: PeerAddress.of(address, port) };
+    this.events.onDatagrams([received]);
+  }
+
+  #sendOne(datagram: OutgoingDatagram): void {
+    if (this.#closing !== undefined) return datagram.done(new EndpointClosedError());
+    this.#inFlight.add(datagram);
+    const settle = (error: Error | null): void => this.#settle(datagram, error ?? undefined);
+    const { data, peer } = datagram;
+    try {
+      if (this.#connected) this.#socket.send(data, settle);
+      else this.#socket.send(data, peer.port, this.#hostOf(peer), settle);
+    } catch (error) {
+      this.#settle(datagram, error as Error);
+    }
+  }
+
+  #settle(datagram: OutgoingDatagram, error: Error | undefined): void {
+    if (!this.#inFlight.delete(datagram)) return;
+    datagram.done(error);
+    if (this.#inFlight.size === 0) this.#onIdle?.();
+  }
+
+  /** An IPv4 peer of a dual-stack socket is written as that socket knows it. */
+  #hostOf(peer: PeerAddress): string {
+    const isMapped = this.options.type === 'udp6' && peer.family === 'IPv4';
+    return isMapped ? `::ffff:${peer.address}` : peer.address;
+  }
+
+  #applyOptions(): void {
+    const { broadcast, ttl, multicast } = this.options;
+    if (broadcast) this.#socket.setBroadcast(true);
+    if (ttl !== undefined) this.#socket.setTTL(ttl);
+    if (multicast.interface !== undefined) this.#socket.setMulticastInterface(multicast.interface);
+    if (multicast.ttl !== undefined) this.#socket.setMulticastTTL(multicast.ttl);
+    if (multicast.loopback !== undefined) this.#socket.setMulticastLoopback(multicast.loopback);
+    for (const entry of multicast.groups ?? []) {
+      if (typeof entry === 'string') this.#socket.addMembership(entry);
+      else this.#socket.addMembership(entry.group, entry.interface);
+    }
+  }
+
+  #boundAddress(): BoundAddress {
+    const { address, port, family } = this.#socket.address();
+    return Object.freeze({ address, port, family: family === 'IPv6' ? 'IPv6' : 'IPv4' });
+  }
+
+  async #close(): Promise<void> {
+    // Node drops what it still holds when a socket closes, without a word to anybody.
+    await this.#idle();
+    const left = [...this.#inFlight];
+    this.#inFlight.clear();
+    await new Promise<void>((resolve) => {
+      try {
+        this.#socket.close(() => resolve());
+      } catch {
+        resolve(); // was closed through unwrap()
+      }
+    });
+    for (const datagram of left) datagram.done(new EndpointClosedError());
+  }
+
+  /** Resolves when the kernel has everything, or after a second: then it will not take it any more. */
+  async #idle(): Promise<void> {
+    if (this.#inFlight.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LONGEST_FLUSH_MS);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+type LookupCallback = (error: Error | null, address: string, family: number) => void;
+
+function answerLiteral(address: string, _options: unknown, callback: LookupCallback): void {
+  callback(null, address, address.includes(':') ? 6 : 4);
+}
+
+const LONGEST_FLUSH_MS = 1000;

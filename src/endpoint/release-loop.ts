@@ -1,0 +1,61 @@
+import type { Queueable } from '../shaping/datagram-queue.js';
+import type { ThrottledQueue } from '../shaping/throttled-queue.js';
+import { Alarm } from './alarm.js';
+import type { Scheduler } from './scheduler.js';
+
+/** Takes datagrams out of a queue when their time has come, with one timer. */
+export class ReleaseLoop<T extends Queueable> {
+  readonly #alarm: Alarm;
+  #isSoon = false;
+
+  /**
+   * @param release takes what may go now, in order
+   * @param expire takes a datagram whose time is up
+   */
+  constructor(
+    private readonly queue: ThrottledQueue<T>,
+    private readonly scheduler: Scheduler,
+    private readonly release: (batch: readonly T[], nowMs: number) => void,
+    private readonly expire: (item: T) => void,
+  ) {
+    this.#alarm = new Alarm(scheduler, () => this.#run());
+  }
+
+  /** To be called when something was queued, or the limit has changed. */
+  aim(): void {
+    const nowMs = this.scheduler.now();
+    const atMs = this.queue.nextEventMs(nowMs);
+    if (atMs > nowMs) this.#alarm.aim(atMs);
+    else this.#runSoon();
+  }
+
+  stop(): void {
+    this.#alarm.disarm();
+  }
+
+  #run(): void {
+    // A timer may fire early and the loop may have stalled: the clock decides, not the alarm.
+    const nowMs = this.scheduler.now();
+    for (let item = this.queue.expire(nowMs); item !== undefined; item = this.queue.expire(nowMs)) {
+      this.expire(item);
+    }
+    const batch: T[] = [];
+    for (let left = this.queue.batchSize; left > 0; left--) {
+      const item = this.queue.release(nowMs);
+      if (item === undefined) break;
+      batch.push(item);
+    }
+    if (batch.length > 0) this.release(batch, nowMs);
+    this.aim();
+  }
+
+  #runSoon(): void {
+    this.#alarm.disarm();
+    if (this.#isSoon) return;
+    this.#isSoon = true;
+    this.scheduler.soon(() => {
+      this.#isSoon = false;
+      this.#run();
+    });
+  }
+}

@@ -1,0 +1,15 @@
+import type { DatagramSocketFactory } from './datagram-socket.js';
+import { NodeDatagramSocket } from './node-datagram-socket.js';
+import { systemScheduler, type Scheduler } from './scheduler.js';
+
+/** What an endpoint needs of the world; tests bring their own (`ManualClock`, `VirtualNetwork`). */
+export interface UdpEnvironment {
+  readonly scheduler: Scheduler;
+  readonly createSocket: DatagramSocketFactory;
+}
+
+/** The machine: its clock, its timers, its sockets. */
+export const systemEnvironment: UdpEnvironment = {
+  scheduler: systemScheduler,
+  createSocket: (options, events) => new NodeDatagramSocket(options, events),
+};

@@ -1,0 +1,39 @@
+import { InvalidOptionError } from '../common/invalid-option.error.js';
+import { show } from '../common/option-reader.js';
+
+/** A number of bytes, or a text with its unit: `'1500 B'`, `'64 KiB'`, `'16 MiB'`, `'1 MB'`. */
+export type ByteSize = number | string;
+
+/**
+ * Reads a {@link ByteSize}.
+ *
+ * @param value what a user wrote
+ * @param field name of the option, for the message
+ * @returns bytes, above 0 and finite: sizes are bounds, and a bound has an end
+ * @throws {InvalidOptionError} zero, negative, infinite, not a number, or a text without a unit
+ */
+export function parseByteSize(value: unknown, field = 'size'): number {
+  const bytes = typeof value === 'string' ? fromText(value, field) : value;
+  if (typeof bytes !== 'number' || Number.isNaN(bytes)) {
+    throw new InvalidOptionError(field, `must be bytes or a text such as '64 KiB', got ${show(value)}`);
+  }
+  if (bytes === Infinity) throw new InvalidOptionError(field, 'must be finite');
+  if (bytes <= 0) throw new InvalidOptionError(field, `must be more than 0 bytes, got ${show(value)}`);
+  return bytes;
+}
+
+function fromText(text: string, field: string): number {
+  const match = SIZE_TEXT.exec(text);
+  if (match === null) {
+    throw new InvalidOptionError(
+      field,
+      `is not clear: ${show(text)}; write for example '1500 B', '64 KiB' or '1 MB'`,
+    );
+  }
+  const [, digits, prefix] = match as unknown as [string, string, keyof typeof FACTORS | undefined];
+  return Number(digits) * (prefix === undefined ? 1 : FACTORS[prefix]);
+}
+
+const FACTORS = { k: 1e3, M: 1e6, G: 1e9, Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3 } as const;
+
+const SIZE_TEXT = /^\s*(\d+(?:\.\d+)?)\s*(k|M|G|Ki|Mi|Gi)?B\s*$/;

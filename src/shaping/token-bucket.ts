@@ -1,0 +1,138 @@
+import type { Bandwidth } from './bandwidth.options.js';
+
+/**
+ * A token bucket whose unit is one byte, with debt.
+ *
+ * A datagram conforms when the bucket holds `min(size, burst)`; it is then debited whole. One larger than the
+ * burst leaves the bucket below zero, and the rate pays that debt before anything else conforms. So over any
+ * window, at debit instants, `bytes <= rate * t + max(burst, largest datagram)`.
+ *
+ * Pure: time is an argument, monotonic milliseconds. A clock that steps back adds nothing, and what it stepped
+ * back is not paid twice.
+ *
+ * @see RFC 2697 section 3 (metering)
+ */
+export class TokenBucket {
+  #bandwidth: Bandwidth;
+  #bytesPerMs = 0;
+  #burstBytes = 0;
+  #tokens: number;
+  #lastMs: number;
+  #paused = false;
+
+  /** Starts full. */
+  constructor(bandwidth: Bandwidth, nowMs: number) {
+    this.#bandwidth = bandwidth;
+    this.#lastMs = nowMs;
+    this.#applyBandwidth();
+    this.#tokens = this.#burstBytes;
+  }
+
+  /** Adds what the rate has brought since the last call, up to the burst. */
+  advance(nowMs: number): void {
+    if (nowMs <= this.#lastMs) return;
+    if (!this.#paused && this.#bytesPerMs !== Infinity) {
+      this.#tokens = Math.min(this.#burstBytes, this.#tokens + (nowMs - this.#lastMs) * this.#bytesPerMs);
+    }
+    this.#lastMs = nowMs;
+  }
+
+  /**
+   * Time until a datagram conforms. Takes nothing from the bucket.
+   *
+   * @param bytes cost of the datagram; more than the burst leaves a debt when it is taken
+   * @param nowMs monotonic milliseconds; an earlier value adds no tokens
+   * @returns milliseconds to wait; 0 when the datagram conforms now; `Infinity` while paused
+   * @throws {RangeError} `bytes` is negative or not a number
+   */
+  delayFor(bytes: number, nowMs: number): number {
+    if (!(bytes >= 0)) throw new RangeError(`bytes must be 0 or more, got ${bytes}`);
+    this.advance(nowMs);
+    if (this.#paused) return Infinity;
+    const missing = Math.min(bytes, this.#burstBytes) - this.#tokens;
+    return missing <= ROUNDING_BYTES ? 0 : missing / this.#bytesPerMs;
+  }
+
+  /**
+   * Takes a datagram's bytes if it conforms.
+   *
+   * @returns whether the bytes were taken
+   * @throws {RangeError} `bytes` is negative or not a number
+   */
+  tryTake(bytes: number, nowMs: number): boolean {
+    if (this.delayFor(bytes, nowMs) > 0) return false;
+    this.debit(bytes);
+    return true;
+  }
+
+  /** Takes bytes without asking: for a datagram that has been found to conform at this instant. */
+  debit(bytes: number): void {
+    if (this.#bytesPerMs !== Infinity) this.#tokens -= bytes;
+  }
+
+  /**
+   * Time until `bytes` queued bytes have been taken and one more datagram conforms: what the last in a queue
+   * waits at the present rate.
+   *
+   * @returns milliseconds; `Infinity` while paused
+   */
+  delayBehind(queuedBytes: number, bytes: number, nowMs: number): number {
+    this.advance(nowMs);
+    if (this.#paused) return Infinity;
+    const missing = queuedBytes + Math.min(bytes, this.#burstBytes) - this.#tokens;
+    return missing <= ROUNDING_BYTES ? 0 : missing / this.#bytesPerMs;
+  }
+
+  /**
+   * Changes the limit from this instant on. The past is paid at the old rate, a debt stays, and tokens above
+   * the new burst are lost. A limit that begins or ends starts with a full bucket: an unlimited rate pays any
+   * debt at once.
+   */
+  setBandwidth(bandwidth: Bandwidth, nowMs: number): void {
+    this.advance(nowMs);
+    const wasUnlimited = this.#bytesPerMs === Infinity;
+    this.#bandwidth = bandwidth;
+    this.#applyBandwidth();
+    const startsFull = wasUnlimited || this.#bytesPerMs === Infinity;
+    this.#tokens = startsFull ? this.#burstBytes : Math.min(this.#tokens, this.#burstBytes);
+  }
+
+  /** Nothing conforms and no credit grows until {@link resume}. */
+  pause(nowMs: number): void {
+    this.advance(nowMs);
+    this.#paused = true;
+  }
+
+  resume(nowMs: number): void {
+    this.advance(nowMs);
+    this.#paused = false;
+  }
+
+  get bandwidth(): Bandwidth {
+    return this.#bandwidth;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Bytes; `Infinity` when unlimited. */
+  get burstBytes(): number {
+    return this.#burstBytes;
+  }
+
+  /** Bytes that may pass as of the last call that told the time; negative while in debt. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  #applyBandwidth(): void {
+    const { rateBytesPerSecond, burstBytes, burstTimeMs } = this.#bandwidth;
+    this.#bytesPerMs = rateBytesPerSecond / 1000;
+    this.#burstBytes = rateBytesPerSecond === Infinity ? Infinity : (burstBytes ?? this.#bytesPerMs * burstTimeMs);
+  }
+}
+
+// Float64 sums of bytes are off by far less than this; without it a datagram would be found one rounding
+// error short at the very instant computed for it.
+const ROUNDING_BYTES = 1e-6;

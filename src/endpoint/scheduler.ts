@@ -2,6 +2,8 @@
 export interface Scheduler {
   /** Monotonic milliseconds, with fractions. */
   now(): number;
+  /** What to add to `now()` for milliseconds since 1970. */
+  readonly timeOrigin: number;
   /**
    * Calls `task` once, `delayMs` or a little more or less from now; the task asks the clock again.
    *
@@ -16,6 +18,7 @@ export interface Scheduler {
 /** The clock and timers of the machine. */
 export const systemScheduler: Scheduler = {
   now: () => performance.now(),
+  timeOrigin: performance.timeOrigin,
   after(delayMs, task) {
     // Node takes longer delays for 1 ms; whoever asked looks at the clock again on waking.
     const timer = setTimeout(task, Math.min(delayMs, LONGEST_DELAY_MS));

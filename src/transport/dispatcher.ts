@@ -1,0 +1,178 @@
+import type {
+  BaseRpcContext,
+  ConsumerDeserializer,
+  ConsumerSerializer,
+  IncomingRequest,
+  MessageHandler,
+} from '@nestjs/microservices';
+import type { EventPacket, InboundPacket, RawPacket, RequestPacket } from '../codec/packet.js';
+import type { PacketChannel } from '../endpoint/packet-channel.js';
+import type { Scheduler } from '../endpoint/scheduler.js';
+import type { InboundDatagram } from '../endpoint/udp-endpoint.js';
+import type { HandlerStats } from '../telemetry/stats.js';
+import type { HandlerRegistry } from './handler-registry.js';
+import { DATAGRAM_ROUTE } from './on-datagram.decorator.js';
+import { NoReplies, RawReplies, RequestReplies, type ReplyForm } from './reply-form.js';
+import { ReplyPump, type PumpOwner } from './reply-pump.js';
+import { UdpContext } from './udp.context.js';
+
+/** What a dispatcher needs of the transport that it works for. */
+export interface DispatcherParts {
+  readonly channel: PacketChannel;
+  readonly scheduler: Scheduler;
+  readonly handlers: HandlerRegistry;
+  readonly serializer: ConsumerSerializer | undefined;
+  readonly deserializer: ConsumerDeserializer | undefined;
+  /** Nest's processing hooks around a handler. */
+  readonly onStart: (context: BaseRpcContext, run: () => Promise<void>) => void;
+  readonly onEnd: (context: BaseRpcContext) => void;
+  /** A pattern as text, for contexts. */
+  readonly nameOf: (pattern: unknown) => string;
+  readonly logError: (error: unknown) => void;
+}
+
+/** Gives each packet that peers send to its handlers, and what these return to a {@link ReplyPump}. */
+export class Dispatcher implements PumpOwner {
+  readonly channel: PacketChannel;
+  readonly scheduler: Scheduler;
+  readonly serializer: ConsumerSerializer | undefined;
+  readonly #running = new Set<ReplyPump>();
+  readonly #counts = { unhandledRequests: 0, unhandledEvents: 0, refusedClosing: 0, failures: 0, lostReplies: 0 };
+  #isClosing = false;
+  #onIdle: (() => void)[] = [];
+
+  constructor(private readonly parts: DispatcherParts) {
+    this.channel = parts.channel;
+    this.scheduler = parts.scheduler;
+    this.serializer = parts.serializer;
+  }
+
+  /** Takes one packet. Never throws. */
+  readonly accept = (packet: InboundPacket, datagram: InboundDatagram): void => {
+    if (this.#isClosing) return this.#refuse(packet, datagram, 'closing');
+    if (packet.kind === 'raw') this.#handleRaw(packet, datagram);
+    else if (this.parts.deserializer === undefined) this.#handle(packet, datagram);
+    else void this.#deserialize(packet, datagram, this.parts.deserializer);
+  };
+
+  /** Refuses what comes from now on. */
+  stopIntake(): void {
+    this.#isClosing = true;
+  }
+
+  /** Resolves when no handler runs. */
+  async idle(): Promise<void> {
+    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** Ends what still runs: handlers learn it by their signal, peers by the code `closing`. */
+  abort(): void {
+    for (const pump of this.#running) pump.refuse('closing', CLOSING);
+  }
+
+  stats(): HandlerStats {
+    return Object.freeze({ running: this.#running.size, ...this.#counts });
+  }
+
+  onPumpEnd(pump: ReplyPump): void {
+    this.#running.delete(pump);
+    if (this.#running.size > 0 || this.#onIdle.length === 0) return;
+    for (const tell of this.#onIdle) tell();
+    this.#onIdle = [];
+  }
+
+  onHandlerFailure(): void {
+    this.#counts.failures++;
+  }
+
+  onUnsayable(error: unknown): void {
+    this.parts.logError(error);
+  }
+
+  onLostReply(): void {
+    this.#counts.lostReplies++;
+  }
+
+  async #deserialize(
+    packet: RequestPacket | EventPacket,
+    datagram: InboundDatagram,
+    deserializer: ConsumerDeserializer,
+  ): Promise<void> {
+    const { kind: _kind, ...message } = packet;
+    try {
+      const { id, pattern, data, metadata } = (await deserializer.deserialize(message)) as Partial<IncomingRequest>;
+      const question = { pattern: pattern as unknown, data: data as unknown, metadata };
+      if (this.#isClosing) this.#refuse(packet, datagram, 'closing');
+      else if (id === undefined) this.#handle({ kind: 'event', ...question }, datagram);
+      else this.#handle({ kind: 'request', id, ...question }, datagram);
+    } catch {
+      this.channel.endpoint.countDrop(datagram, 'malformed: deserializer failed');
+    }
+  }
+
+  #handle(packet: RequestPacket | EventPacket, datagram: InboundDatagram): void {
+    const handlers = this.parts.handlers.find(packet.pattern);
+    if (handlers.length === 0) return this.#refuse(packet, datagram, 'no-handler');
+    const name = this.parts.nameOf(packet.pattern);
+    handlers.forEach((handler, index) => {
+      // Several handlers of one event that somebody sends as a request: the first one answers.
+      const form = packet.kind === 'request' && index === 0 ? new RequestReplies(packet.id) : SILENCE;
+      this.#run(handler, packet, name, packet.metadata, form, datagram);
+    });
+  }
+
+  #handleRaw(packet: RawPacket, datagram: InboundDatagram): void {
+    if (this.parts.handlers.raw.length === 0) this.#refuse(packet, datagram, 'no-handler');
+    for (const handler of this.parts.handlers.raw) {
+      this.#run(handler, packet, DATAGRAM_ROUTE, undefined, RAW, datagram);
+    }
+  }
+
+  #run(
+    handler: MessageHandler,
+    packet: InboundPacket,
+    pattern: string,
+    metadata: EventPacket['metadata'],
+    form: ReplyForm,
+    datagram: InboundDatagram,
+  ): void {
+    const pump = new ReplyPump(this, form, packet, datagram);
+    const context = new UdpContext(datagram, pattern, metadata, pump);
+    this.#running.add(pump);
+    const run = async (): Promise<void> => {
+      try {
+        pump.take(await handler(packet.data, context));
+      } catch (error) {
+        pump.fail(error);
+      }
+    };
+    try {
+      pump.onEnd = () => this.parts.onEnd(context);
+      this.parts.onStart(context, run);
+    } catch (error) {
+      // A hook of the application's failed: the peer must not wait for nothing.
+      this.parts.logError(error);
+      pump.fail(HOOK_FAILED);
+    }
+  }
+
+  #refuse(packet: InboundPacket, datagram: InboundDatagram, code: 'closing' | 'no-handler'): void {
+    if (code === 'closing') this.#counts.refusedClosing++;
+    else if (packet.kind === 'request') this.#counts.unhandledRequests++;
+    else this.#counts.unhandledEvents++;
+    if (packet.kind !== 'request') return this.channel.endpoint.countDrop(datagram, code);
+    const pump = new ReplyPump(this, new RequestReplies(packet.id), packet, datagram);
+    pump.refuse(code, code === 'closing' ? CLOSING : NO_HANDLER);
+  }
+}
+
+const SILENCE = new NoReplies();
+
+const RAW = new RawReplies();
+
+// Nest's own words: clients of other transports may look for them.
+const NO_HANDLER = 'There is no matching message handler defined in the remote service.';
+
+const CLOSING = 'the service is closing';
+
+const HOOK_FAILED = { status: 'error', message: 'Internal server error' };

@@ -1,0 +1,305 @@
+import { Logger } from '@nestjs/common';
+import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import { ReplaySubject, type Observable } from 'rxjs';
+import { InvalidOptionError } from '../common/invalid-option.error.js';
+import { show } from '../common/option-reader.js';
+import type { PeerAddress } from '../common/peer-address.js';
+import type { PacketMetadata, ReplyPacket } from '../codec/packet.js';
+import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
+import { EndpointClosedError, PeerRefusedError } from '../endpoint/endpoint.errors.js';
+import { PacketChannel, type Question } from '../endpoint/packet-channel.js';
+import type { Throttle } from '../endpoint/throttle.js';
+import { UdpEndpoint } from '../endpoint/udp-endpoint.js';
+import { systemEnvironment, type UdpEnvironment } from '../endpoint/udp-environment.js';
+import type { EndpointStats, PacketStats } from '../telemetry/stats.js';
+import {
+  resolveCallOptions,
+  resolveClientOptions,
+  type ResolvedCallOptions,
+  type ResolvedClientOptions,
+  type ThrottledUdpClientOptions,
+} from './client.options.js';
+import { drain } from './drain.js';
+import { UdpRecord, type UdpRecordOptions } from './udp.record.js';
+
+/** All figures of a client at one instant; on a shared socket, those of the socket. */
+export interface ClientStats extends EndpointStats {
+  readonly packets: PacketStats;
+  /** Events that could not be sent, whether or not somebody observed it. */
+  readonly failedEvents: number;
+}
+
+/** The channel of a transport, for a client that shares its socket. */
+interface SharedChannel {
+  readonly channel: PacketChannel;
+}
+
+/**
+ * Nest's client side over UDP: `send` asks and waits for replies, `emit` tells. All of it keeps to the limits.
+ *
+ * The socket is bound by `connect()` or by the first call. A closed client stays closed. `status` emits
+ * `listening`, `closed` and `error`.
+ */
+export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
+  /** The limit on all that leaves. */
+  readonly upload: Throttle;
+  /** The limit on all that arrives. */
+  readonly download: Throttle;
+
+  protected readonly logger = new Logger(ThrottledUdpClient.name);
+  readonly #call: ResolvedCallOptions;
+  readonly #own: OwnSocket | undefined;
+  readonly #channel: PacketChannel;
+  readonly #inFlight = new Set<Call>();
+  #failedEvents = 0;
+  #connecting: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * @param options whom to ask, limits, codec and the rest; read once
+   * @param environment clock and sockets, the machine's unless a test brings its own; `createClient` of a
+   *   transport passes its socket here
+   * @throws {InvalidOptionError} naming an option that is wrong or unknown
+   */
+  constructor(
+    options?: ThrottledUdpClientOptions,
+    environment: UdpEnvironment | SharedChannel = systemEnvironment,
+  ) {
+    super();
+    if ('channel' in environment) {
+      this.#call = resolveCallOptions(options);
+      this.#channel = environment.channel;
+    } else {
+      const resolved = resolveClientOptions(options);
+      this.#call = resolved;
+      this.#own = { options: resolved, environment };
+      this.#channel = this.#openChannel(resolved, environment);
+    }
+    this.upload = this.#channel.endpoint.upload;
+    this.download = this.#channel.endpoint.download;
+    // Nest's own fields, for whoever extends this class.
+    this.initializeSerializer({ serializer: this.#call.serializer } as never);
+    this.initializeDeserializer({ deserializer: this.#call.deserializer } as never);
+  }
+
+  /**
+   * Binds the socket; further calls give the same answer.
+   *
+   * @throws {BindError | HostNotFoundError | EndpointClosedError} as a rejection
+   */
+  connect(): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(new EndpointClosedError());
+    this.#connecting ??= this.#connect();
+    return this.#connecting;
+  }
+
+  /**
+   * Tells a server something, once, whether or not anybody subscribes.
+   *
+   * @returns an Observable that emits one `undefined` when the kernel has the datagram, or fails when it will
+   *   not get it
+   */
+  override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+    if (isMissing(pattern) || isMissing(data)) return super.emit(pattern, data);
+    const told = new ReplaySubject<TResult>(1);
+    this.#tell(pattern, data).then(
+      () => {
+        told.next(undefined as TResult);
+        told.complete();
+      },
+      (error: unknown) => {
+        this.#failedEvents++;
+        told.error(error);
+      },
+    );
+    return told.asObservable();
+  }
+
+  /**
+   * Fails what still waits for replies, lets queued datagrams leave within `drainTimeout`, then closes the
+   * socket, unless that is shared. May be called twice; arguments, as Nest gives them, mean nothing.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** All figures as of now, frozen. */
+  stats(): ClientStats {
+    return Object.freeze({
+      ...this.#channel.endpoint.stats(),
+      packets: this.#channel.stats(),
+      failedEvents: this.#failedEvents,
+    });
+  }
+
+  /** Hears of `listening`, `error`, `close`, `drop` or `overflow` of the socket. */
+  override on<K extends keyof UdpEvents = keyof UdpEvents, C extends UdpEvents[K] = UdpEvents[K]>(
+    event: K,
+    callback: C,
+  ): void {
+    this.#channel.endpoint.events.on(event, callback);
+  }
+
+  /** The `dgram.Socket` behind this client, once it is bound. */
+  unwrap<T>(): T {
+    if (this.#channel.endpoint.address === undefined) {
+      throw new Error('Not initialized. Please call the "connect" method first.');
+    }
+    return this.#channel.endpoint.unwrap() as T;
+  }
+
+  protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
+    const call: Call = { callback, giveUp: ignore };
+    this.#inFlight.add(call);
+    this.#ask(packet, call).catch((error: unknown) => this.#settle(call, { err: error, isDisposed: true }));
+    return () => {
+      this.#inFlight.delete(call);
+      call.giveUp();
+    };
+  }
+
+  protected async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
+    const { question, options } = await this.#prepare(packet);
+    await this.#channel.notify(question, await this.#peerOf(options));
+    return undefined as T;
+  }
+
+  #openChannel(options: ResolvedClientOptions, environment: UdpEnvironment): PacketChannel {
+    const events = new EndpointEvents((error) => this.logger.error(error));
+    const endpoint = new UdpEndpoint(options.endpoint, events, environment);
+    return new PacketChannel(endpoint, options.codec, environment.scheduler, options.maxPendingRequests);
+  }
+
+  async #connect(): Promise<void> {
+    const { endpoint } = this.#channel;
+    try {
+      await endpoint.bind();
+      if (this.#own?.options.connected === true) await endpoint.connect(await endpoint.resolve(this.#call.server));
+    } catch (error) {
+      this._status$.next('error');
+      throw error;
+    }
+    this._status$.next('listening');
+  }
+
+  async #tell(pattern: unknown, data: unknown): Promise<void> {
+    await this.connect();
+    await this.dispatchEvent(this.#createPacket(pattern, data));
+  }
+
+  async #ask(packet: ReadPacket, call: Call): Promise<void> {
+    const { question, options } = await this.#prepare(packet);
+    const peer = await this.#peerOf(options);
+    if (!this.#inFlight.has(call)) return;
+    const { times } = this.#call;
+    call.giveUp = this.#channel.request(
+      question,
+      peer,
+      { ...times, timeoutMs: options.timeout ?? times.timeoutMs },
+      {
+        reply: (reply) => this.#takeReply(reply, peer, call),
+        failed: (error) => this.#settle(call, { err: error, isDisposed: true }),
+      },
+    );
+  }
+
+  /** Nest 12 has hooks on packets here; Nest 11 does not. */
+  #createPacket(pattern: unknown, data: unknown): ReadPacket {
+    const base = this as unknown as { createPacket?: (pattern: unknown, data: unknown) => ReadPacket };
+    return base.createPacket?.(pattern, data) ?? { pattern, data };
+  }
+
+  async #prepare(packet: ReadPacket): Promise<{ question: Question; options: UdpRecordOptions }> {
+    const record: unknown = packet.data;
+    const { data, options } = record instanceof UdpRecord ? record : { data: record, options: {} };
+    const metadata = mergeMetadata(options.metadata, (packet as { metadata?: PacketMetadata }).metadata);
+    const pattern: unknown = packet.pattern;
+    if (typeof pattern !== 'string' && typeof pattern !== 'number' && typeof pattern !== 'object') {
+      throw new InvalidOptionError('pattern', `must be a text, a number or an object, got ${show(pattern)}`);
+    }
+    const question: Question = { pattern, data, metadata };
+    const { serializer } = this.#call;
+    if (serializer === undefined) return { question, options };
+    const serialized = (await serializer.serialize(question as never)) as Partial<Question>;
+    return {
+      question: { pattern: serialized.pattern, data: serialized.data, metadata: serialized.metadata },
+      options,
+    };
+  }
+
+  #peerOf({ peer }: UdpRecordOptions): PeerAddress | Promise<PeerAddress> {
+    if (peer !== undefined && this.#own?.options.connected === true) {
+      throw new InvalidOptionError('peer', 'cannot be chosen by a record: the client is connected to one peer');
+    }
+    return this.#channel.endpoint.resolve(peer ?? this.#call.server);
+  }
+
+  #takeReply(reply: ReplyPacket, peer: PeerAddress, call: Call): void {
+    const { deserializer } = this.#call;
+    if (deserializer === undefined) return this.#deliver(reply, peer, call);
+    const { kind, code, ...message } = reply;
+    // Replies of one request stay in order, also when the deserializer takes its time.
+    call.before = (call.before ?? Promise.resolve())
+      .then(async () => (await deserializer.deserialize(message)) as Omit<ReplyPacket, 'kind' | 'code'>)
+      .then((deserialized) => this.#deliver({ kind, code, ...deserialized }, peer, call))
+      .catch((error: unknown) => this.#settle(call, { err: error, isDisposed: true }));
+  }
+
+  #deliver({ err, code, response, isDisposed }: ReplyPacket, peer: PeerAddress, call: Call): void {
+    if (code !== undefined) {
+      const text = typeof err === 'string' ? err : code;
+      return this.#settle(call, { err: new PeerRefusedError(peer, code, text), isDisposed: true });
+    }
+    // Nest takes a falsy error for none, and the request would never end.
+    if (!isMissing(err)) return this.#settle(call, { err: err || { status: 'error', message: String(err) } });
+    if (isDisposed === true) return this.#settle(call, { response, isDisposed });
+    if (this.#inFlight.has(call)) call.callback({ response });
+  }
+
+  #settle(call: Call, packet: WritePacket): void {
+    if (this.#inFlight.delete(call)) call.callback(packet);
+  }
+
+  async #close(): Promise<void> {
+    for (const call of this.#inFlight) {
+      call.giveUp();
+      this.#settle(call, { err: new EndpointClosedError(), isDisposed: true });
+    }
+    if (this.#own !== undefined) {
+      const { options, environment } = this.#own;
+      await this.#connecting?.catch(ignore);
+      await drain(this.#channel.endpoint.drained(), options.drainTimeoutMs, environment.scheduler);
+      await this.#channel.close();
+    }
+    this._status$.next('closed');
+  }
+}
+
+/** What belongs to a client whose socket is not shared. */
+interface OwnSocket {
+  readonly options: ResolvedClientOptions;
+  readonly environment: UdpEnvironment;
+}
+
+/** A `send` that waits for replies. */
+interface Call {
+  readonly callback: (packet: WritePacket) => void;
+  giveUp: () => void;
+  /** Replies that an asynchronous deserializer works on. */
+  before?: Promise<void>;
+}
+
+function mergeMetadata(
+  ofRecord: PacketMetadata | undefined,
+  ofHook: PacketMetadata | undefined,
+): PacketMetadata | undefined {
+  if (ofRecord === undefined || ofHook === undefined) return ofRecord ?? ofHook;
+  return { ...ofRecord, ...ofHook };
+}
+
+function isMissing(value: unknown): value is null | undefined {
+  return value === null || value === undefined;
+}
+
+function ignore(): void {}

@@ -1,0 +1,64 @@
+import type { ConsumerDeserializer, ConsumerSerializer } from '@nestjs/microservices';
+import { OptionReader } from '../common/option-reader.js';
+import type { DatagramCodec } from '../codec/datagram-codec.js';
+import { JsonCodec } from '../codec/json.codec.js';
+import { readEndpointOptions, type EndpointOptions, type UdpEndpointOptions } from '../endpoint/endpoint.options.js';
+import { DEFAULT_TRANSPORT } from './transport-id.js';
+
+/** Options of a {@link ThrottledUdpTransport}. Durations are milliseconds. */
+export interface ThrottledUdpTransportOptions extends UdpEndpointOptions {
+  /** Tells several transports of one application apart. @default 'default' */
+  readonly name?: string;
+  /** Host name or address to bind. @default '127.0.0.1' */
+  readonly host?: string;
+  /** Port to bind; 0 picks a free one, `address()` tells which. @default 3000 */
+  readonly port?: number;
+  /** The protocol. @default new JsonCodec() */
+  readonly codec?: DatagramCodec;
+  /** Nest's hook on outgoing packets: gets and returns `{ id, response, err, status, isDisposed }`. */
+  readonly serializer?: ConsumerSerializer;
+  /** Nest's hook on incoming packets: gets and returns `{ pattern, data, id, metadata }`. */
+  readonly deserializer?: ConsumerDeserializer;
+  /** Requests sent through this socket that may wait for replies at once. @default 65536 */
+  readonly maxPendingRequests?: number;
+  /** How long `close()` lets handlers finish and queued replies leave. @default 5000 */
+  readonly drainTimeout?: number;
+}
+
+/** {@link ThrottledUdpTransportOptions} after reading. */
+export interface ResolvedTransportOptions {
+  readonly name: string;
+  readonly endpoint: EndpointOptions;
+  readonly codec: DatagramCodec;
+  readonly serializer: ConsumerSerializer | undefined;
+  readonly deserializer: ConsumerDeserializer | undefined;
+  readonly maxPendingRequests: number;
+  readonly drainTimeoutMs: number;
+}
+
+/** @throws {InvalidOptionError} naming the field that is wrong or unknown */
+export function resolveTransportOptions(options: ThrottledUdpTransportOptions | undefined): ResolvedTransportOptions {
+  const reader = new OptionReader(options, '');
+  const host = reader.string('host', '127.0.0.1');
+  const resolved: ResolvedTransportOptions = {
+    name: reader.string('name', DEFAULT_TRANSPORT),
+    endpoint: readEndpointOptions(reader, host, reader.port('port', 3000)),
+    codec: readCodec(reader),
+    serializer: reader.implementing<ConsumerSerializer>('serializer', ['serialize']),
+    deserializer: reader.implementing<ConsumerDeserializer>('deserializer', ['deserialize']),
+    maxPendingRequests: readMaxPending(reader),
+    drainTimeoutMs: reader.duration('drainTimeout', DRAIN_TIMEOUT_MS),
+  };
+  reader.refuseUnknown();
+  return Object.freeze(resolved);
+}
+
+export function readCodec(reader: OptionReader): DatagramCodec {
+  return reader.implementing<DatagramCodec>('codec', ['decode', 'encode']) ?? new JsonCodec();
+}
+
+export function readMaxPending(reader: OptionReader): number {
+  return reader.integer('maxPendingRequests', 1, 2 ** 24, 65_536);
+}
+
+export const DRAIN_TIMEOUT_MS = 5000;

@@ -1,0 +1,64 @@
+import type { PacketMetadata } from '../codec/packet.js';
+import type { PeerLike } from '../endpoint/host-cache.js';
+import { asTimeout } from './client.options.js';
+
+/** What one call of a client chooses for itself. */
+export interface UdpRecordOptions {
+  /** Milliseconds until the first value must be here, instead of the client's `timeout`. */
+  readonly timeout?: number;
+  /** Whom to ask, instead of the client's `host` and `port`. */
+  readonly peer?: PeerLike;
+  /** Sent beside the payload; what a dispatch hook adds wins. */
+  readonly metadata?: PacketMetadata;
+}
+
+/** A payload with options of its own, made by {@link UdpRecordBuilder}. */
+export class UdpRecord<T = unknown> {
+  constructor(
+    readonly data: T,
+    readonly options: UdpRecordOptions = {},
+  ) {}
+}
+
+/**
+ * Builds the payload of one call:
+ * `client.send('sum', new UdpRecordBuilder([1, 2]).setTimeout(500).setPeer({ host, port }).build())`.
+ */
+export class UdpRecordBuilder<T = unknown> {
+  #data: T;
+  #options: UdpRecordOptions = {};
+
+  constructor(data: T) {
+    this.#data = data;
+  }
+
+  setData(data: T): this {
+    this.#data = data;
+    return this;
+  }
+
+  /**
+   * @param timeout milliseconds above 0; `Infinity` waits for ever
+   * @throws {InvalidOptionError} it is not
+   */
+  setTimeout(timeout: number): this {
+    this.#options = { ...this.#options, timeout: asTimeout(timeout, 'timeout') };
+    return this;
+  }
+
+  /** Host name or address, and port 1 to 65535; a wrong one fails the call. */
+  setPeer(peer: PeerLike): this {
+    this.#options = { ...this.#options, peer };
+    return this;
+  }
+
+  /** Texts by name. */
+  setMetadata(metadata: PacketMetadata): this {
+    this.#options = { ...this.#options, metadata: { ...metadata } };
+    return this;
+  }
+
+  build(): UdpRecord<T> {
+    return new UdpRecord(this.#data, this.#options);
+  }
+}

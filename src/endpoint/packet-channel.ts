@@ -84,7 +84,7 @@ export class PacketChannel {
   request(question: Question, peer: PeerAddress, times: RequestTimes, answer: Answer): () => void {
     const id = this.#freshId();
     const request = new Inquiry(this, id, peer, times, answer);
-    const giveUp = (): void => void this.#pending.remove(id);
+    const giveUp = (): void => void this.#pending.remove(request);
     let data: Uint8Array;
     try {
       data = this.#encode({ kind: 'request', id, ...question }, peer);
@@ -127,12 +127,12 @@ export class PacketChannel {
 
   /** Fails one request, if it still waits. */
   fail(request: PendingRequest<ReplyPacket>, error: Error): void {
-    if (this.#pending.remove(request.id)) request.onFailure(error);
+    if (this.#pending.remove(request)) request.onFailure(error);
   }
 
   /** Ends a request whose last reply is here. */
-  finish(id: PacketId): void {
-    this.#pending.remove(id);
+  finish(request: PendingRequest<ReplyPacket>): void {
+    this.#pending.remove(request);
   }
 
   /** Fails all requests, closes the endpoint. */
@@ -260,7 +260,7 @@ class Inquiry implements PendingRequest<ReplyPacket>, Fate {
   onReply(packet: ReplyPacket): void {
     this.values++;
     if (isLast(packet)) {
-      this.channel.finish(this.id);
+      this.channel.finish(this);
     } else {
       this.channel.extend(this.id, this.times.streamTimeoutMs);
     }

@@ -67,11 +67,11 @@ export class PendingRequests<Reply> {
     if (deadlineMs !== Infinity) this.#deadlines.push(entry);
   }
 
-  /** Takes a request out. @returns whether it was in flight */
-  remove(id: RequestId): boolean {
-    const entry = this.#byId.get(id);
-    if (entry === undefined) return false;
-    this.#byId.delete(id);
+  /** Takes a request out; a later one with the same id stays. @returns whether it was in flight */
+  remove(request: PendingRequest<Reply>): boolean {
+    const entry = this.#byId.get(request.id);
+    if (entry?.request !== request) return false;
+    this.#byId.delete(request.id);
     this.#deadlines.remove(entry);
     return true;
   }
@@ -80,7 +80,7 @@ export class PendingRequests<Reply> {
   expire(nowMs: number): PendingRequest<Reply> | undefined {
     const first = this.#deadlines.peek();
     if (first === undefined || first.deadlineMs > nowMs) return undefined;
-    this.remove(first.request.id);
+    this.remove(first.request);
     return first.request;
   }
 
@@ -92,7 +92,7 @@ export class PendingRequests<Reply> {
   /** Takes out all requests that a test picks: of one client, or all. */
   drain(picks: (request: PendingRequest<Reply>) => boolean = () => true): PendingRequest<Reply>[] {
     const drained = [...this.#byId.values()].map((entry) => entry.request).filter(picks);
-    for (const request of drained) this.remove(request.id);
+    for (const request of drained) this.remove(request);
     return drained;
   }
 }

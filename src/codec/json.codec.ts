@@ -106,7 +106,8 @@ function isMetadata(value: unknown): value is PacketMetadata {
 }
 
 function checkId(id: unknown): PacketId {
-  if (typeof id === 'string' || typeof id === 'number') return id;
+  // 1e999 is read as Infinity, which no reply could name.
+  if (typeof id === 'string' || (typeof id === 'number' && Number.isFinite(id))) return id;
   throw new MalformedDatagramError('id of a wrong type');
 }
 

@@ -19,14 +19,11 @@ export class SendRetry<T extends Retryable> {
   readonly #alarm: Alarm;
 
   constructor(
-    scheduler: Scheduler,
+    private readonly scheduler: Scheduler,
     private readonly send: (batch: readonly T[]) => void,
   ) {
-    this.#scheduler = scheduler;
     this.#alarm = new Alarm(scheduler, () => this.#sendAll());
   }
-
-  readonly #scheduler: Scheduler;
 
   /** @returns whether the datagram will be sent again; if not, its failure is final */
   take(datagram: T, error: Error): boolean {
@@ -34,7 +31,8 @@ export class SendRetry<T extends Retryable> {
     if (this.#waiting.length >= MAX_WAITING) return false;
     datagram.refusals++;
     this.#waiting.push(datagram);
-    this.#alarm.aim(this.#scheduler.now() + this.#backoffMs);
+    // Only the first one aims: one refusal after another must not put the next attempt off for ever.
+    if (this.#waiting.length === 1) this.#alarm.aim(this.scheduler.now() + this.#backoffMs);
     return true;
   }
 

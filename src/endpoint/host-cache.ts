@@ -1,5 +1,5 @@
 import { lookup as systemLookup } from 'node:dns';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP, SocketAddress, type LookupFunction } from 'node:net';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { show } from '../common/option-reader.js';
 import { PeerAddress } from '../common/peer-address.js';
@@ -29,7 +29,7 @@ export class HostCache {
   constructor(
     private readonly family: 0 | 4 | 6,
     private readonly scheduler: Scheduler,
-    private readonly lookup: LookupFunction = systemLookup as LookupFunction,
+    private readonly lookup: LookupFunction = systemLookup,
   ) {}
 
   /**
@@ -48,7 +48,7 @@ export class HostCache {
 
   /** The address of a host alone; see {@link resolve}. */
   addressOf(host: string): string | Promise<string> {
-    if (isIP(host) !== 0) return host;
+    if (isIP(host) !== 0) return asKernelWrites(host);
     const known = this.#known.get(host);
     return known !== undefined && known.untilMs > this.scheduler.now() ? known.address : this.#ask(host);
   }
@@ -63,15 +63,25 @@ export class HostCache {
   }
 
   async #find(host: string): Promise<string> {
-    const address = await new Promise<string>((resolve, reject) => {
+    let address: string;
+    try {
+      address = asKernelWrites(await this.#lookUp(host));
+    } catch (cause) {
+      throw new HostNotFoundError(host, cause);
+    }
+    this.#remember(host, address);
+    return address;
+  }
+
+  #lookUp(host: string): Promise<string> {
+    return new Promise((resolve, reject) => {
       this.lookup(host, { family: this.family }, (error, found) => {
         const first = Array.isArray(found) ? found[0]?.address : found;
-        if (error !== null || !first) reject(new HostNotFoundError(host, error ?? 'no address'));
+        if (error) reject(error);
+        else if (first === undefined || isIP(first) === 0) reject(new Error('no address'));
         else resolve(first);
       });
     });
-    this.#remember(host, address);
-    return address;
   }
 
   #remember(host: string, address: string): void {
@@ -91,6 +101,17 @@ function checkPeer(peer: PeerLike): PeerLike {
     throw new InvalidOptionError('peer.port', `must be a whole number from 1 to 65535, got ${show(port)}`);
   }
   return { host, port };
+}
+
+/**
+ * A literal address in the one form that the kernel gives it (RFC 5952): in another, the replies of a peer would
+ * seem to come from somebody else.
+ */
+function asKernelWrites(literal: string): string {
+  if (!literal.includes(':')) return literal;
+  const [address = '', zone] = literal.split('%');
+  const canonical = new SocketAddress({ address, family: 'ipv6' }).address;
+  return zone === undefined ? canonical : `${canonical}%${zone}`;
 }
 
 // dns.lookup tells no time to live; a minute follows a moved host soon enough.

@@ -1,4 +1,5 @@
-import { OptionReader } from '../common/option-reader.js';
+import { InvalidOptionError } from '../common/invalid-option.error.js';
+import { OptionReader, show } from '../common/option-reader.js';
 import { resolveBandwidth, type Bandwidth, type BandwidthOptions } from '../shaping/bandwidth.options.js';
 import { parseByteSize, type ByteSize } from '../shaping/byte-size.js';
 import { resolveDownload, type DownloadLimits, type DownloadOptions } from '../shaping/download.options.js';
@@ -52,11 +53,23 @@ export function readEndpointOptions(reader: OptionReader, host: string, port: nu
     socket: resolveSocketOptions(
       reader.any('socket'),
       host,
-      reader.read<number | undefined>('recvBufferSize', parseByteSize, undefined),
-      reader.read<number | undefined>('sendBufferSize', parseByteSize, undefined),
+      reader.read<number | undefined>('recvBufferSize', asBufferSize, undefined),
+      reader.read<number | undefined>('sendBufferSize', asBufferSize, undefined),
     ),
   });
 }
+
+function asBufferSize(value: unknown, field: string): number {
+  const bytes = parseByteSize(value, field);
+  if (Number.isInteger(bytes) && bytes <= MAX_BUFFER_SIZE) return bytes;
+  throw new InvalidOptionError(
+    field,
+    `must be a whole number of bytes, at most ${MAX_BUFFER_SIZE}, got ${show(value)}`,
+  );
+}
+
+// SO_RCVBUF and SO_SNDBUF are C ints: Node throws on a larger one in the middle of bind(), where nobody catches.
+const MAX_BUFFER_SIZE = 2 ** 31 - 1;
 
 // 65535 bytes of an IPv4 datagram less 20 of IP header and 8 of UDP header (RFC 791, RFC 768).
 const MAX_UDP_PAYLOAD = 65_507;

@@ -1,11 +1,11 @@
-import type { LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { OptionReader, show } from '../common/option-reader.js';
 
 /** Multicast settings of a socket. */
 export interface MulticastOptions {
   /** Groups to join once bound: an address, or an address and the interface to join on. */
-  readonly groups?: readonly (string | { readonly group: string; readonly interface?: string })[];
+  readonly groups?: readonly MulticastGroup[];
   /** Interface that outgoing multicast leaves by; the system's choice when missing. */
   readonly interface?: string;
   /** Hops that outgoing multicast may take, 0 to 255. @default 1 */
@@ -13,6 +13,9 @@ export interface MulticastOptions {
   /** Whether this machine gets its own multicast too. @default true */
   readonly loopback?: boolean;
 }
+
+/** A group to join, on the interface the system picks or on one that is named by its address. */
+export type MulticastGroup = string | { readonly group: string; readonly interface?: string };
 
 /** Settings of the socket itself, as in `node:dgram`. */
 export interface UdpSocketOptions {
@@ -101,20 +104,32 @@ function resolveMulticast(value: unknown): MulticastOptions {
 
 function asGroups(value: unknown, field: string): NonNullable<MulticastOptions['groups']> {
   if (!Array.isArray(value)) throw new InvalidOptionError(field, `must be an array, got ${show(value)}`);
-  for (const group of value as unknown[]) {
-    const text = typeof group === 'object' && group !== null ? (group as { group?: unknown }).group : group;
-    if (typeof text !== 'string') throw new InvalidOptionError(field, 'must hold addresses of groups');
-  }
-  return value as NonNullable<MulticastOptions['groups']>;
+  return Object.freeze(value.map((entry: unknown, index) => asGroup(entry, `${field}[${index}]`)));
+}
+
+function asGroup(value: unknown, field: string): MulticastGroup {
+  if (typeof value !== 'object' || value === null) return asAddress(value, field);
+  const reader = new OptionReader(value, field);
+  const group = asAddress(reader.any('group'), reader.field('group'));
+  const iface = reader.read('interface', asAddressText, undefined);
+  reader.refuseUnknown();
+  return Object.freeze({ group, ...(iface === undefined ? {} : { interface: iface }) });
+}
+
+function asAddress(value: unknown, field: string): string {
+  if (typeof value === 'string' && isIP(value) !== 0) return value;
+  throw new InvalidOptionError(field, `must be the address of a group, got ${show(value)}`);
 }
 
 function asAddressText(value: unknown, field: string): string | undefined {
-  if (typeof value !== 'string') throw new InvalidOptionError(field, `must be an address, got ${show(value)}`);
+  if (typeof value !== 'string')
+    throw new InvalidOptionError(field, `must be an address, got ${show(value)}`);
   return value;
 }
 
 function asLookup(value: unknown, field: string): LookupFunction | undefined {
-  if (typeof value !== 'function') throw new InvalidOptionError(field, `must be a function, got ${show(value)}`);
+  if (typeof value !== 'function')
+    throw new InvalidOptionError(field, `must be a function, got ${show(value)}`);
   return value as LookupFunction;
 }
 

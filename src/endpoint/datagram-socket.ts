@@ -4,7 +4,7 @@ import type { SocketOptions } from './socket.options.js';
 
 /** A datagram as it came from the kernel. */
 export interface ReceivedDatagram {
-  /** The payload, 0 to 65507 bytes; valid until the receiver returns. */
+  /** The payload, 0 to 65507 bytes; the receiver may keep it, so a driver that reads into one arena copies. */
   readonly data: Buffer;
   readonly peer: PeerAddress;
 }

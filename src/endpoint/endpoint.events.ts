@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { captureRejectionSymbol, EventEmitter } from 'node:events';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { BoundAddress } from '../telemetry/stats.js';
 
@@ -32,16 +32,25 @@ export type UdpEvents = {
   overflow: (overflow: OverflowEvent) => void;
 };
 
-/** Tells listeners, and never lets one of them hurt the endpoint: what it throws becomes an `error`. */
+/**
+ * Tells listeners, and never lets one of them hurt the endpoint: what it throws, or rejects with, becomes an
+ * `error`.
+ */
 export class EndpointEvents {
-  readonly #emitter = new EventEmitter();
+  readonly #emitter = new EventEmitter({ captureRejections: true });
 
   /** @param onUnobserved takes errors while nobody listens for them */
-  constructor(private readonly onUnobserved: (error: Error) => void) {}
+  constructor(private readonly onUnobserved: (error: Error) => void) {
+    Object.assign(this.#emitter, {
+      // A listener for errors that fails must not be told of its own failure, over and over.
+      [captureRejectionSymbol]: (error: Error, event: string) =>
+        event === 'error' ? this.onUnobserved(error) : this.error(error),
+    });
+  }
 
   on<K extends keyof UdpEvents>(event: K, listener: UdpEvents[K]): void {
     if (!EVENT_NAMES.has(event)) {
-      throw new TypeError(`there is no event '${String(event)}'; events are ${[...EVENT_NAMES].join(', ')}`);
+      throw new TypeError(`there is no event '${event}'; events are ${[...EVENT_NAMES].join(', ')}`);
     }
     this.#emitter.on(event, listener);
   }

@@ -54,7 +54,9 @@ export class NodeDatagramSocket implements DatagramSocket {
 
   async connect(peer: PeerAddress): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.#socket.connect(peer.port, this.#hostOf(peer), (error?: Error) => (error ? reject(error) : resolve()));
+      this.#socket.connect(peer.port, this.#hostOf(peer), (error?: Error) =>
+        error ? reject(error) : resolve(),
+      );
     });
     this.#connected = true;
   }

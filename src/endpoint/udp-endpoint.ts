@@ -68,6 +68,8 @@ export class UdpEndpoint {
   readonly #fullQueues = new Set<'upload' | 'download'>();
   readonly #onDrained = new Set<() => void>();
 
+  readonly #onAbort = (): void => void this.close();
+
   #binding: Promise<BoundAddress> | undefined;
   #address: BoundAddress | undefined;
   #bufferSizes: { recv: number; send: number } | undefined;
@@ -120,7 +122,7 @@ export class UdpEndpoint {
       scheduler,
       onChange: () => this.#receiveLoop.aim(),
     });
-    socket.signal?.addEventListener('abort', () => void this.close(), { once: true });
+    socket.signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (socket.signal?.aborted === true) void this.close();
   }
 
@@ -137,9 +139,19 @@ export class UdpEndpoint {
     return this.#binding;
   }
 
-  /** Sends to this peer only, and hears of nobody else. To be called once, after `bind`. */
+  /**
+   * Sends to this peer only, and hears of nobody else. To be called once, after `bind`.
+   *
+   * @throws {SendFailedError} the kernel does not connect to it, such as an address of the other family
+   * @throws {EndpointClosedError} the endpoint is closed
+   */
   async connect(peer: PeerAddress): Promise<void> {
-    await this.#socket.connect(peer);
+    if (this.#isClosed) throw new EndpointClosedError();
+    try {
+      await this.#socket.connect(peer);
+    } catch (cause) {
+      throw new SendFailedError(peer, cause);
+    }
   }
 
   /** The peer behind a host and a port; a promise when its name must be looked up. See {@link HostCache}. */
@@ -265,8 +277,9 @@ export class UdpEndpoint {
 
   #failed(outbound: Outbound, cause: Error): void {
     this.#count(outbound, 'send-failed');
-    outbound.fate?.dropped(new SendFailedError(outbound.peer, cause));
+    // First: whoever waits for this peer learns that it is unreachable, not that one datagram has failed.
     if (errnoOf(cause) === 'ECONNREFUSED') this.onUnreachable(cause);
+    outbound.fate?.dropped(new SendFailedError(outbound.peer, cause));
   }
 
   #refuse(outbound: Outbound, reason: RefusalReason): void {
@@ -357,6 +370,8 @@ export class UdpEndpoint {
   }
 
   async #close(): Promise<void> {
+    // A signal may outlive many endpoints: it must not hold on to them.
+    this.options.socket.signal?.removeEventListener('abort', this.#onAbort);
     this.#sendLoop.stop();
     this.#receiveLoop.stop();
     for (let item = this.#shaper.discard(); item !== undefined; item = this.#shaper.discard()) {

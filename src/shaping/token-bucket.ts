@@ -42,15 +42,14 @@ export class TokenBucket {
    *
    * @param bytes cost of the datagram; more than the burst leaves a debt when it is taken
    * @param nowMs monotonic milliseconds; an earlier value adds no tokens
-   * @returns milliseconds to wait; 0 when the datagram conforms now; `Infinity` while paused
+   * @returns milliseconds to wait from `nowMs` on; 0 when the datagram conforms now; `Infinity` while paused
    * @throws {RangeError} `bytes` is negative or not a number
    */
   delayFor(bytes: number, nowMs: number): number {
     if (!(bytes >= 0)) throw new RangeError(`bytes must be 0 or more, got ${bytes}`);
     this.advance(nowMs);
     if (this.#paused) return Infinity;
-    const missing = Math.min(bytes, this.#burstBytes) - this.#tokens;
-    return missing <= ROUNDING_BYTES ? 0 : missing / this.#bytesPerMs;
+    return this.#timeToGather(Math.min(bytes, this.#burstBytes) - this.#tokens, nowMs);
   }
 
   /**
@@ -79,8 +78,7 @@ export class TokenBucket {
   delayBehind(queuedBytes: number, bytes: number, nowMs: number): number {
     this.advance(nowMs);
     if (this.#paused) return Infinity;
-    const missing = queuedBytes + Math.min(bytes, this.#burstBytes) - this.#tokens;
-    return missing <= ROUNDING_BYTES ? 0 : missing / this.#bytesPerMs;
+    return this.#timeToGather(queuedBytes + Math.min(bytes, this.#burstBytes) - this.#tokens, nowMs);
   }
 
   /**
@@ -124,6 +122,15 @@ export class TokenBucket {
   /** Bytes that may pass as of the last call that told the time; negative while in debt. */
   get tokens(): number {
     return this.#tokens;
+  }
+
+  #timeToGather(missingBytes: number, nowMs: number): number {
+    if (missingBytes <= ROUNDING_BYTES) return 0;
+    const waitMs = missingBytes / this.#bytesPerMs;
+    // Shorter than the clock can show: whoever waited for it would find the clock where it was, and wait again.
+    if (waitMs <= nowMs * Number.EPSILON) return 0;
+    // A clock that stepped back must first come to where it has been.
+    return waitMs + (this.#lastMs - nowMs);
   }
 
   #applyBandwidth(): void {

@@ -11,12 +11,19 @@ export function bin(path) {
 }
 
 /**
- * Runs a program to its end; its output is shown as it comes.
+ * Runs a program to its end.
  *
+ * @param quiet keeps the output back, for the result or the error: `true`, or `'stdout'` to show stderr
+ * @param timeoutMs ends the program after so long
+ * @returns what it wrote, when quiet
  * @throws {CommandError} it did not end with 0
  */
-export async function run(command, args, { cwd = fileURLToPath(root), env = {}, quiet = false } = {}) {
-  const { code, output } = await start(command, args, { cwd, env, quiet });
+export async function run(
+  command,
+  args,
+  { cwd = fileURLToPath(root), env = {}, quiet = false, timeoutMs } = {},
+) {
+  const { code, output } = await start(command, args, { cwd, env, quiet, timeoutMs });
   if (code !== 0) throw new CommandError(command, args, code, output);
   return output;
 }
@@ -29,12 +36,12 @@ export class CommandError extends Error {
   }
 }
 
-function start(command, args, { cwd, env, quiet }) {
+function start(command, args, { cwd, env, quiet, timeoutMs }) {
   return new Promise((resolve, reject) => {
-    const stdio = quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit';
+    const stdio = quiet ? ['ignore', 'pipe', quiet === 'stdout' ? 'inherit' : 'pipe'] : 'inherit';
     // `node` is the one that runs this script, whatever stands in PATH.
     const file = command === 'node' ? process.execPath : command;
-    const child = spawn(file, args, { cwd, stdio, env: { ...process.env, ...env } });
+    const child = spawn(file, args, { cwd, stdio, env: { ...process.env, ...env }, timeout: timeoutMs });
     const chunks = [];
     child.stdout?.on('data', (chunk) => chunks.push(chunk));
     child.stderr?.on('data', (chunk) => chunks.push(chunk));
@@ -52,3 +59,10 @@ export function main(task) {
     process.exitCode = 1;
   });
 }
+
+/** Jest, for `node`, in the folder of a project: see the script `test`. */
+export const JEST = [
+  '--disable-warning=ExperimentalWarning',
+  '--experimental-vm-modules',
+  'node_modules/jest/bin/jest.js',
+];

@@ -1,0 +1,48 @@
+import 'reflect-metadata';
+import assert from 'node:assert';
+import { createRequire } from 'node:module';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { MessagePattern, Payload, type AsyncMicroserviceOptions } from '@nestjs/microservices';
+import {
+  ThrottledUdpClient,
+  ThrottledUdpModule,
+  ThrottledUdpTransport,
+  throttledUdp,
+} from 'nestjs-throttled-udp';
+import { ManualClock } from 'nestjs-throttled-udp/testing';
+import { firstValueFrom } from 'rxjs';
+
+@Controller()
+class MathController {
+  @MessagePattern('sum')
+  sum(@Payload() numbers: number[]): number {
+    return numbers.reduce((sum, each) => sum + each, 0);
+  }
+}
+
+@Module({
+  imports: [ThrottledUdpModule.forRoot({ host: '127.0.0.1', port: 0, upload: '100 kB/s' })],
+  controllers: [MathController],
+})
+class AppModule {}
+
+const app = await NestFactory.createMicroservice<AsyncMicroserviceOptions>(AppModule, {
+  ...throttledUdp(),
+  logger: ['error', 'warn'],
+});
+await app.listen();
+const { port } = app.get(ThrottledUdpTransport).address()!;
+const client = new ThrottledUdpClient({ host: '127.0.0.1', port, upload: '100 kB/s' });
+const answer = await firstValueFrom(client.send<number>('sum', [1, 2, 3]));
+await client.close();
+await app.close();
+
+assert.equal(answer, 6);
+assert.equal(typeof new ManualClock().now(), 'number');
+// A class must be the same for those who import the package and for those who require it.
+const required = createRequire(import.meta.url)(
+  'nestjs-throttled-udp',
+) as typeof import('nestjs-throttled-udp');
+assert.equal(required.ThrottledUdpTransport, ThrottledUdpTransport);
+console.log(`1 + 2 + 3 is ${answer}`);

@@ -55,7 +55,7 @@ function start(command, args, { cwd, env, quiet, timeoutMs }) {
 /** Ends the script with a line that tells what went wrong, instead of a stack. */
 export function main(task) {
   task().catch((error) => {
-    console.error(`\nFAILED: ${error instanceof CommandError ? error.message : error.stack}`);
+    console.error(`\nFAILED: ${error.message}`);
     process.exitCode = 1;
   });
 }

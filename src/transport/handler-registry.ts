@@ -10,26 +10,29 @@ import { show } from '../common/option-reader.js';
  * a bounded map, for patterns come from peers.
  */
 export class HandlerRegistry {
-  readonly #byRoute = new Map<string, readonly MessageHandler[]>();
-  readonly #remembered = new Map<string, readonly MessageHandler[]>();
+  readonly #byRoute = new Map<string, Route>();
+  readonly #remembered = new Map<string, Route>();
   readonly #raw: MessageHandler[] = [];
 
   /** @param routeOf Nest's name for a pattern; a text that holds JSON counts as what the JSON says */
   constructor(private readonly routeOf: (pattern: unknown) => string) {}
 
   /**
+   * Adds to the event handlers of a route, or replaces its message handler, as Nest does.
+   *
    * @param route name that Nest gives to the pattern
    * @throws {InvalidOptionError} the route has handlers of the other kind: one kind would never be called
    */
   add(route: string, handler: MessageHandler, isEventHandler: boolean): void {
     const present = this.#byRoute.get(route);
-    if (present?.[0] !== undefined && (present[0].isEventHandler ?? false) !== isEventHandler) {
+    if (present !== undefined && present.isEvent !== isEventHandler) {
       throw new InvalidOptionError(
         `pattern ${show(route)}`,
         'stands on an EventPattern and on a MessagePattern: one of them would never be called',
       );
     }
-    this.#byRoute.set(route, isEventHandler ? [...(present ?? []), handler] : [handler]);
+    const handlers = isEventHandler ? [...(present?.handlers ?? []), handler] : [handler];
+    this.#byRoute.set(route, { isEvent: isEventHandler, handlers });
     this.#remembered.clear();
   }
 
@@ -45,17 +48,28 @@ export class HandlerRegistry {
 
   /** @returns the handlers of a pattern: one message handler, or one or more event handlers, or none */
   find(pattern: unknown): readonly MessageHandler[] {
-    if (typeof pattern !== 'string') return this.#byRoute.get(this.routeOf(pattern)) ?? NONE;
+    return this.#routeFor(pattern)?.handlers ?? NONE;
+  }
+
+  #routeFor(pattern: unknown): Route | undefined {
+    if (typeof pattern !== 'string') return this.#byRoute.get(this.routeOf(pattern));
     return this.#byRoute.get(pattern) ?? this.#remembered.get(pattern) ?? this.#workOut(pattern);
   }
 
-  #workOut(pattern: string): readonly MessageHandler[] {
-    const handlers = this.#byRoute.get(this.routeOf(pattern)) ?? NONE;
-    if (pattern.length > LONGEST_REMEMBERED) return handlers;
+  #workOut(pattern: string): Route | undefined {
+    const route = this.#byRoute.get(this.routeOf(pattern));
+    // Names of no route are not remembered: there is no end to what peers can make up.
+    if (route === undefined || pattern.length > LONGEST_REMEMBERED) return route;
     if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
-    this.#remembered.set(pattern, handlers);
-    return handlers;
+    this.#remembered.set(pattern, route);
+    return route;
   }
+}
+
+/** All that stands under one name. */
+interface Route {
+  readonly isEvent: boolean;
+  readonly handlers: readonly MessageHandler[];
 }
 
 const NONE: readonly MessageHandler[] = [];

@@ -1,0 +1,235 @@
+import { describe, expect, it } from '@jest/globals';
+import { JsonCodec } from '../../src/codec/json.codec.js';
+import { MalformedDatagramError } from '../../src/codec/malformed-datagram.error.js';
+import type { Packet } from '../../src/codec/packet.js';
+import { runCodecConformance } from '../../src/testing/codec-conformance.js';
+
+const GOLDEN: readonly [name: string, text: string, packet: Packet][] = [
+  [
+    'a request',
+    '{"pattern":"sum","data":[1,2,3],"id":"k3"}',
+    { kind: 'request', id: 'k3', pattern: 'sum', data: [1, 2, 3] },
+  ],
+  [
+    'a request with metadata and a pattern object',
+    '{"pattern":{"cmd":"sum"},"data":{},"id":9,"metadata":{"trace":"abc"}}',
+    { kind: 'request', id: 9, pattern: { cmd: 'sum' }, data: {}, metadata: { trace: 'abc' } },
+  ],
+  ['an event', '{"pattern":"reading","data":21.5}', { kind: 'event', pattern: 'reading', data: 21.5 }],
+  ['an event without data', '{"pattern":"ping"}', { kind: 'event', pattern: 'ping', data: undefined }],
+  ['an event of a number', '{"pattern":7,"data":null}', { kind: 'event', pattern: 7, data: null }],
+  [
+    'a reply that ends the request',
+    '{"id":"k3","response":6,"isDisposed":true}',
+    { kind: 'reply', id: 'k3', response: 6, isDisposed: true },
+  ],
+  ['a value of a stream', '{"id":"k3","response":"ü"}', { kind: 'reply', id: 'k3', response: 'ü' }],
+  ['the end of a stream', '{"id":"k3","isDisposed":true}', { kind: 'reply', id: 'k3', isDisposed: true }],
+  [
+    'an error of an application',
+    '{"id":"k3","err":{"message":"no"},"status":"error","isDisposed":true}',
+    { kind: 'reply', id: 'k3', err: { message: 'no' }, status: 'error', isDisposed: true },
+  ],
+  [
+    'an error of the transport',
+    '{"id":"k3","err":"no handler","status":"error","code":"no-handler","isDisposed":true}',
+    { kind: 'reply', id: 'k3', err: 'no handler', status: 'error', code: 'no-handler', isDisposed: true },
+  ],
+];
+
+const MALFORMED: readonly [reason: string, datagram: string | Uint8Array][] = [
+  ['empty', ''],
+  ['unknown binary frame', Uint8Array.of(0xc1)],
+  ['not JSON', 'hello'],
+  ['not JSON', '{"pattern":"x"'],
+  ['not JSON', '{"pattern":"x"} trailing'],
+  ['not JSON', '\ufeff{"pattern":"x"}'],
+  ['not JSON', Uint8Array.of(0x7b, 0x00, 0x7d)],
+  ['not an object', 'null'],
+  ['not an object', '42'],
+  ['not an object', '"pattern"'],
+  ['not an object', '[{"pattern":"x"}]'],
+  ['neither a pattern nor a reply', '{}'],
+  ['neither a pattern nor a reply', '{"id":"k"}'],
+  ['neither a pattern nor a reply', '{"response":1,"isDisposed":true}'],
+  ['pattern of a wrong type', '{"pattern":null}'],
+  ['pattern of a wrong type', '{"pattern":true}'],
+  ['pattern of a wrong type', '{"pattern":["a"]}'],
+  ['id of a wrong type', '{"pattern":"x","id":null}'],
+  ['id of a wrong type', '{"pattern":"x","id":{}}'],
+  ['id of a wrong type', '{"pattern":"x","id":[1]}'],
+  ['id of a wrong type', '{"pattern":"x","id":true}'],
+  ['id of a wrong type', '{"pattern":"x","id":1e999}'],
+  ['id of a wrong type', '{"id":false,"response":1}'],
+  ['metadata of a wrong type', '{"pattern":"x","metadata":null}'],
+  ['metadata of a wrong type', '{"pattern":"x","metadata":[]}'],
+  ['metadata of a wrong type', '{"pattern":"x","metadata":"a"}'],
+  ['metadata of a wrong type', '{"pattern":"x","metadata":{"a":1}}'],
+];
+
+describe('JsonCodec', () => {
+  const codec = new JsonCodec();
+  const decode = (text: string): Packet => codec.decode(Buffer.from(text));
+
+  it('keeps the promises of a codec', () => {
+    runCodecConformance(codec, {
+      valid: GOLDEN.map(([name, text, packet]) => ({ name, packet, datagram: Buffer.from(text) })),
+      malformed: MALFORMED.map(([, datagram]) => Buffer.from(datagram)),
+    });
+  });
+
+  describe('golden vectors', () => {
+    it.each(GOLDEN)('%s: %s', (_name, text, packet) => {
+      expect(Buffer.from(codec.encode(packet)).toString()).toBe(text);
+      expect(decode(text)).toEqual({ ...absentFields(packet), ...packet });
+    });
+
+    it('a request, byte by byte', () => {
+      const packet: Packet = { kind: 'request', id: 'k3', pattern: 'sum', data: [1, 2] };
+      expect(Buffer.from(codec.encode(packet)).toString('hex')).toBe(
+        '7b' + // {
+          '227061747465726e223a2273756d22' + // "pattern":"sum"
+          '2c2264617461223a5b312c325d' + // ,"data":[1,2]
+          '2c226964223a226b3322' + // ,"id":"k3"
+          '7d', // }
+      );
+    });
+  });
+
+  describe('decode', () => {
+    it.each(MALFORMED)('refuses %s', (reason, datagram) => {
+      let error: unknown;
+      try {
+        codec.decode(Buffer.from(datagram));
+      } catch (thrown) {
+        error = thrown;
+      }
+      expect(error).toBeInstanceOf(MalformedDatagramError);
+      expect(error).toMatchObject({ reason, code: 'UDP_MALFORMED_DATAGRAM' });
+    });
+
+    it.each([0, 1, 2, 0x43, 0xff])('refuses a binary frame of version %p', (version) => {
+      expect(() => codec.decode(Uint8Array.of(0xc1, version, 1, 2, 3))).toThrow('unknown binary frame');
+    });
+
+    it('takes keys in any order, and ignores those it does not know', () => {
+      expect(decode(' {"v":1,"id":7,"data":null,"x":{},"pattern":{"cmd":"a"}}\n')).toEqual({
+        kind: 'request',
+        id: 7,
+        pattern: { cmd: 'a' },
+        data: null,
+        metadata: undefined,
+      });
+    });
+
+    it('takes a pattern beside a response for a question, as Nest does', () => {
+      expect(decode('{"pattern":"a","id":"k","response":1}').kind).toBe('request');
+    });
+
+    it('reads an err of null and a bare end', () => {
+      expect(decode('{"id":"k","err":null,"isDisposed":true}')).toMatchObject({
+        kind: 'reply',
+        err: null,
+        isDisposed: true,
+      });
+      expect(decode('{"id":"k","isDisposed":true}')).toMatchObject({ response: undefined, isDisposed: true });
+    });
+
+    it.each([
+      ['"true"', false],
+      ['1', false],
+      ['false', false],
+      ['true', true],
+    ])('believes an isDisposed of %s: %p', (text, isDisposed) => {
+      expect(decode(`{"id":"k","response":1,"isDisposed":${text}}`)).toMatchObject({ isDisposed });
+    });
+
+    it('drops a status and a code of a wrong type', () => {
+      expect(decode('{"id":"k","err":"e","status":{},"code":5}')).toMatchObject({
+        status: undefined,
+        code: undefined,
+      });
+    });
+
+    it('reads text that is not UTF-8 as replacement characters', () => {
+      const datagram = Buffer.concat([
+        Buffer.from('{"pattern":"'),
+        Buffer.from([0xff]),
+        Buffer.from('","data":1}'),
+      ]);
+      expect(codec.decode(datagram)).toMatchObject({ pattern: '\ufffd' });
+    });
+  });
+
+  describe('hostile text', () => {
+    it.each([
+      '{"__proto__":{"pattern":"x","polluted":true},"id":"k"}',
+      '{"pattern":"x","data":{"__proto__":{"polluted":true}},"__proto__":{"polluted":true}}',
+      '{"pattern":"x","metadata":{"__proto__":"polluted"}}',
+      '{"pattern":"x","constructor":{"prototype":{"polluted":true}}}',
+      '{"id":"__proto__","response":{"polluted":true},"__proto__":{"polluted":true}}',
+    ])('touches no prototype: %s', (text) => {
+      const packet = outcome(text) as Packet & { polluted?: unknown };
+      expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+      expect(packet.polluted).toBeUndefined();
+      if (!(packet instanceof Error)) expect(Object.getPrototypeOf(packet)).toBe(Object.prototype);
+    });
+
+    it('finds no pattern that only a prototype has', () => {
+      expect(outcome('{"__proto__":{"pattern":"x"},"data":1}')).toMatchObject({
+        reason: 'neither a pattern nor a reply',
+      });
+    });
+
+    it.each([
+      ['an array, open', () => '['.repeat(65_507)],
+      ['an array, closed', () => `{"pattern":"x","data":${'['.repeat(32_000)}${']'.repeat(32_000)}}`],
+      ['an object', () => `{"pattern":"x","data":${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}}`],
+      ['a pattern', () => `{"pattern":${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}}`],
+    ])('nesting of %s gives a packet or a refusal', (_what, make) => {
+      const result = outcome(make());
+      if (result instanceof Error) expect(result).toBeInstanceOf(MalformedDatagramError);
+      else expect(result.kind).toBe('event');
+    });
+
+    it('a datagram of 65507 bytes is read whole', () => {
+      const head = '{"pattern":"x","data":"';
+      const text = `${head}${'a'.repeat(65_507 - head.length - 2)}"}`;
+      expect(Buffer.byteLength(text)).toBe(65_507);
+      expect(decode(text)).toMatchObject({ kind: 'event', data: 'a'.repeat(65_507 - head.length - 2) });
+    });
+  });
+
+  describe('encode', () => {
+    it('cannot say raw and control packets', () => {
+      expect(() => codec.encode({ kind: 'raw', data: Buffer.from('x') })).toThrow(/raw/);
+      expect(() => codec.encode({ kind: 'control', type: 'busy' })).toThrow(/control/);
+    });
+
+    it('throws what JSON cannot say', () => {
+      expect(() => codec.encode({ kind: 'event', pattern: 'x', data: 1n })).toThrow(TypeError);
+      const circle: unknown[] = [];
+      circle.push(circle);
+      expect(() => codec.encode({ kind: 'event', pattern: 'x', data: circle })).toThrow(TypeError);
+    });
+
+    it('leaves out what is not there', () => {
+      const packet: Packet = { kind: 'reply', id: 1, response: undefined, isDisposed: false };
+      expect(Buffer.from(codec.encode(packet)).toString()).toBe('{"id":1}');
+    });
+  });
+
+  function outcome(text: string): Packet | Error {
+    try {
+      return decode(text);
+    } catch (error) {
+      return error as Error;
+    }
+  }
+});
+
+/** What decoding writes into a packet beside the fields that a test names. */
+function absentFields({ kind }: Packet): object {
+  if (kind !== 'reply') return { metadata: undefined };
+  return { response: undefined, err: undefined, status: undefined, code: undefined, isDisposed: false };
+}

@@ -125,7 +125,8 @@ function asInteger(value: unknown, field: string, min: number, max: number): num
   return value;
 }
 
-function asDuration(value: unknown, field: string): number {
+/** A duration in milliseconds, for readers that ask for more than {@link OptionReader.duration} does. */
+export function asDuration(value: unknown, field: string): number {
   if (typeof value !== 'number' || Number.isNaN(value) || value < 0) {
     throw new InvalidOptionError(
       field,

@@ -1,4 +1,5 @@
-import { OptionReader } from '../common/option-reader.js';
+import { InvalidOptionError } from '../common/invalid-option.error.js';
+import { asDuration, OptionReader } from '../common/option-reader.js';
 import { parseByteSize, type ByteSize } from './byte-size.js';
 import { parseRate, type Rate } from './rate.js';
 
@@ -8,7 +9,7 @@ export interface BandwidthOptions {
   readonly rate?: Rate;
   /** Bytes that may pass back to back. More means fewer wake-ups and rougher traffic. @default rate * burstTime */
   readonly burst?: ByteSize;
-  /** Burst as a time at the rate, in milliseconds; follows the rate when that changes. @default 20 */
+  /** Burst as a time at the rate, in milliseconds; finite; follows the rate when that changes. @default 20 */
   readonly burstTime?: number;
 }
 
@@ -42,8 +43,15 @@ export function readBandwidth(reader: OptionReader): Bandwidth {
   return {
     rateBytesPerSecond: reader.read('rate', parseRate, Infinity),
     burstBytes: reader.read<number | undefined>('burst', parseByteSize, undefined),
-    burstTimeMs: Math.max(MIN_BURST_TIME_MS, reader.duration('burstTime', DEFAULT_BURST_TIME_MS)),
+    burstTimeMs: reader.read('burstTime', asBurstTime, DEFAULT_BURST_TIME_MS),
   };
+}
+
+function asBurstTime(value: unknown, field: string): number {
+  const burstTimeMs = asDuration(value, field);
+  // A burst without end would lift the limit in silence.
+  if (burstTimeMs === Infinity) throw new InvalidOptionError(field, 'must be finite');
+  return Math.max(MIN_BURST_TIME_MS, burstTimeMs);
 }
 
 function withRate(rateBytesPerSecond: number): Bandwidth {

@@ -4,6 +4,8 @@ export interface Queueable {
   readonly bytes: number;
   /** When it was queued, monotonic milliseconds. Written by the queue. */
   queuedAtMs: number;
+  /** Whether it may use the reserve of a queue that is full: short errors, so that peers do not wait in vain. */
+  readonly mayUseReserve?: boolean;
 }
 
 /** A first-in first-out queue that knows how many bytes it holds. Adding and taking cost O(1). */

@@ -1,5 +1,10 @@
 import { OptionReader } from '../common/option-reader.js';
-import { readBandwidth, resolveBandwidth, type Bandwidth, type BandwidthOptions } from './bandwidth.options.js';
+import {
+  readBandwidth,
+  resolveBandwidth,
+  type Bandwidth,
+  type BandwidthOptions,
+} from './bandwidth.options.js';
 import { readQueueLimits, type QueueLimits, type QueueOptions } from './queue.options.js';
 
 /**

@@ -3,7 +3,10 @@ import { parseByteSize, type ByteSize } from './byte-size.js';
 
 /** Bounds of the queue in front of the upload limit. */
 export interface QueueOptions {
-  /** Bytes that may wait; a datagram that does not fit is refused. @default '16 MiB' */
+  /**
+   * Bytes that may wait; a datagram that does not fit is refused. Short errors that tell peers so may take an
+   * eighth more. @default '16 MiB'
+   */
   readonly maxBytes?: ByteSize;
   /** Datagrams that may wait: what bounds memory when they are tiny. @default 65536 */
   readonly maxDatagrams?: number;

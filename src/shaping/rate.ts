@@ -61,10 +61,11 @@ function fromText(text: string, field: string): number {
 /** What somebody may have meant who wrote a text we refuse. */
 function hintFor(text: string): string {
   const compact = text.replaceAll(' ', '').toLowerCase();
-  if (/bps$/.test(compact))
+  if (compact.endsWith('bps'))
     return "'bps' is read as bits by some and as bytes by others: write 'Mbit/s' or 'MB/s'";
-  if (/^[\d.]+$/.test(compact)) return `a text needs its unit: write '${text.trim()} B/s', or a number`;
-  if (/^-/.test(compact)) return 'a rate must not be negative';
+  if (/^[\d.]+(e[+-]?\d+)?$/.test(compact))
+    return `a text needs its unit: write '${text.trim()} B/s', or a number`;
+  if (compact.startsWith('-')) return 'a rate must not be negative';
   if (/[kmg]?b\/s$/.test(compact))
     return "write 'kB/s', 'MB/s', 'GB/s' (powers of 1000), 'KiB/s' (1024) or 'Mbit/s'";
   if (/^[\d.e+]+[kmg]?i?(b|bit)$/.test(compact)) return "a rate needs its time: write '/s' at the end";

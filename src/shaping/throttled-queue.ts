@@ -34,6 +34,7 @@ export class ThrottledQueue<T extends Queueable> {
   /** @throws {RangeError} `item.bytes` is negative or not a number */
   offer(item: T, nowMs: number): Verdict {
     if (this.tryPass(item, nowMs)) return 'pass';
+    if (!(item.bytes >= 0)) throw new RangeError(`bytes must be 0 or more, got ${item.bytes}`);
     if (this.#isFullFor(item)) return 'overflow';
     if (this.#wouldExpire(item, nowMs)) return 'expired';
     this.#queue.push(item, nowMs);
@@ -133,8 +134,12 @@ export class ThrottledQueue<T extends Queueable> {
   }
 
   #isFullFor(item: T): boolean {
+    const share = item.mayUseReserve === true ? 1 + RESERVE : 1;
     const { maxBytes, maxDatagrams } = this.limits;
-    return this.#queue.bytes + item.bytes > maxBytes || this.#queue.length >= maxDatagrams;
+    return (
+      this.#queue.bytes + item.bytes > share * maxBytes ||
+      this.#queue.length >= Math.ceil(share * maxDatagrams)
+    );
   }
 
   #wouldExpire(item: T, nowMs: number): boolean {
@@ -143,6 +148,9 @@ export class ThrottledQueue<T extends Queueable> {
     return this.#bucket.delayBehind(this.#queue.bytes, item.bytes, nowMs) > this.limits.maxAgeMs;
   }
 }
+
+// What short errors may take beyond the bounds: a full queue must be able to say that it is full.
+const RESERVE = 1 / 8;
 
 const BATCH_SECONDS = 0.002;
 

@@ -136,7 +136,8 @@ export class TokenBucket {
   #applyBandwidth(): void {
     const { rateBytesPerSecond, burstBytes, burstTimeMs } = this.#bandwidth;
     this.#bytesPerMs = rateBytesPerSecond / 1000;
-    this.#burstBytes = rateBytesPerSecond === Infinity ? Infinity : (burstBytes ?? this.#bytesPerMs * burstTimeMs);
+    this.#burstBytes =
+      rateBytesPerSecond === Infinity ? Infinity : (burstBytes ?? this.#bytesPerMs * burstTimeMs);
   }
 }
 

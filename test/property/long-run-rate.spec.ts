@@ -54,19 +54,17 @@ function longRunRate(
   const scheduler = new SimulatedScheduler(timers);
   const limits = { maxBytes: Infinity, maxDatagrams: Infinity, maxAgeMs: Infinity };
   const shaper = new UploadShaper(bandwidth, limits, scheduler.now());
-  let bytes = 0;
-  let released = 0;
-  let releasedMs = 0;
+  const done = { bytes: 0, datagrams: 0, atMs: 0 };
   const loop = new ReleaseLoop(
     shaper,
     scheduler,
     (batch, nowMs) => {
       for (const item of batch) {
-        bytes += item.bytes;
-        released++;
+        done.bytes += item.bytes;
+        done.datagrams++;
         shaper.offer({ bytes: size, queuedAtMs: 0 }, nowMs);
       }
-      releasedMs = nowMs;
+      done.atMs = nowMs;
     },
     () => {},
   );
@@ -75,10 +73,10 @@ function longRunRate(
   }
   loop.aim();
   // The burst that the bucket starts with is over once the loop has had to wait.
-  while (released === 0 || releasedMs === 0) scheduler.runNext();
-  const [startMs, startBytes, startReleased] = [releasedMs, bytes, released];
-  while (released - startReleased < datagrams && releasedMs - startMs < ms) scheduler.runNext();
-  return ((bytes - startBytes) * 1000) / (releasedMs - startMs);
+  while (done.atMs === 0) scheduler.runNext();
+  const start = { ...done };
+  while (done.datagrams - start.datagrams < datagrams && done.atMs - start.atMs < ms) scheduler.runNext();
+  return ((done.bytes - start.bytes) * 1000) / (done.atMs - start.atMs);
 }
 
 function bandwidthOf(rateBytesPerSecond: number, burstBytes: number | undefined): Bandwidth {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ReleaseLoop } from '../../src/endpoint/release-loop.js';
 import type { Bandwidth } from '../../src/shaping/bandwidth.options.js';
 import type { Queueable } from '../../src/shaping/datagram-queue.js';

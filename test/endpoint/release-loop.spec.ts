@@ -1,0 +1,106 @@
+import { describe, expect, it } from '@jest/globals';
+import { ReleaseLoop } from '../../src/endpoint/release-loop.js';
+import { resolveBandwidth } from '../../src/shaping/bandwidth.options.js';
+import type { Queueable } from '../../src/shaping/datagram-queue.js';
+import { ThrottledQueue } from '../../src/shaping/throttled-queue.js';
+import { ManualClock } from '../../src/testing/manual-clock.js';
+
+describe('ReleaseLoop', () => {
+  it('releases each datagram at its instant, with one timer', async () => {
+    const { clock, offer, releases } = setUp({ rate: 1000, burst: 100 });
+    for (let count = 0; count < 4; count++) offer(100);
+    expect(clock.pendingTimers).toBe(1);
+    await clock.advance(1000);
+    expect(releases).toEqual([
+      [100, 1],
+      [200, 1],
+      [300, 1],
+    ]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('releases after a stall what the bucket allows, and no more', async () => {
+    const { clock, offer, releases } = setUp({ rate: 1000, burst: 200 });
+    for (let count = 0; count < 10; count++) offer(100);
+    clock.jump(10_000);
+    await clock.advance(0);
+    expect(releases.reduce((sum, [, count]) => sum + count, 0)).toBe(2);
+    await clock.advance(100);
+    expect(releases.at(-1)).toEqual([10_100, 1]);
+  });
+
+  it('yields after 2 ms of the rate, and goes on in the next turn', async () => {
+    const { clock, loop, queue, offer, releases } = setUp({ rate: 1_000_000, burst: 1_000_000 });
+    queue.pause(clock.now());
+    for (let count = 0; count < 50; count++) offer(100);
+    queue.resume(clock.now());
+    loop.aim();
+    await clock.advance(0);
+    expect(releases).toEqual([
+      [0, 20],
+      [0, 20],
+      [0, 10],
+    ]);
+  });
+
+  it('releases 256 at a time when there is no limit', async () => {
+    const { clock, loop, queue, offer, releases } = setUp({});
+    queue.pause(clock.now());
+    for (let count = 0; count < 300; count++) offer(100);
+    queue.resume(clock.now());
+    loop.aim();
+    await clock.advance(0);
+    expect(releases.map(([, count]) => count)).toEqual([256, 44]);
+  });
+
+  it('expires what has waited too long, before it releases', async () => {
+    const { clock, queue, offer, releases, expired } = setUp({ rate: 1000, burst: 100 }, 500);
+    offer(100);
+    offer(100);
+    queue.pause(0);
+    await clock.advance(501);
+    expect(expired).toEqual([501]);
+    expect(releases).toEqual([]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('waits on when a timer comes early', async () => {
+    const { clock, offer, releases } = setUp({ rate: 1000, burst: 100 });
+    offer(100);
+    offer(100);
+    clock.jump(-60);
+    await clock.advance(300);
+    // Credit comes only once the clock is past where it has been.
+    expect(releases).toEqual([[100, 1]]);
+  });
+
+  it('releases nothing once it is stopped', async () => {
+    const { clock, loop, offer, releases } = setUp({ rate: 1000, burst: 100 });
+    offer(100);
+    offer(100);
+    loop.stop();
+    await clock.advance(1000);
+    expect(releases).toEqual([]);
+  });
+
+  function setUp(bandwidth: { rate?: number; burst?: number }, maxAgeMs = Infinity) {
+    const clock = new ManualClock();
+    const queue = new ThrottledQueue<Queueable>(
+      resolveBandwidth(bandwidth, 'upload'),
+      { maxBytes: 1e9, maxDatagrams: 1e6, maxAgeMs },
+      clock.now(),
+    );
+    const releases: [atMs: number, count: number][] = [];
+    const expired: number[] = [];
+    const loop = new ReleaseLoop(
+      queue,
+      clock,
+      (batch, nowMs) => void releases.push([nowMs, batch.length]),
+      () => void expired.push(clock.now()),
+    );
+    const offer = (bytes: number): void => {
+      if (queue.offer({ bytes, queuedAtMs: 0 }, clock.now()) === 'queued') loop.aim();
+    };
+    return { clock, queue, loop, releases, expired, offer };
+  }
+});

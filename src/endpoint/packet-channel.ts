@@ -116,7 +116,7 @@ export class PacketChannel {
   reply(packet: ReplyPacket | RawPacket, to: InboundPacket, peer: PeerAddress, fate?: Fate): void {
     const data = this.#toBytes(packet, peer, to);
     if (data === undefined) fate?.left(this.scheduler.now());
-    else this.endpoint.post(data, peer, fate);
+    else this.endpoint.post(data, peer, fate, packet.kind === 'reply' && packet.code !== undefined);
   }
 
   /** Moves the deadline of a request. */

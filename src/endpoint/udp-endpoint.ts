@@ -176,9 +176,14 @@ export class UdpEndpoint {
     });
   }
 
-  /** As {@link send}, for a bound endpoint and without a promise. Never throws; `fate` tells. */
-  post(data: Uint8Array, peer: PeerAddress, fate?: Fate): void {
-    const outbound = new Outbound(data, peer, fate, this.#onDone);
+  /**
+   * As {@link send}, for a bound endpoint and without a promise. Never throws; `fate` tells.
+   *
+   * @param isRefusal a short error, which may still be queued when replies no longer are
+   */
+  post(data: Uint8Array, peer: PeerAddress, fate?: Fate, isRefusal = false): void {
+    const mayUseReserve = isRefusal && data.length <= MAX_REFUSAL_BYTES;
+    const outbound = new Outbound(data, peer, fate, mayUseReserve, this.#onDone);
     if (this.#isClosed) return this.#drop(outbound, 'closed', EndpointClosedError);
     if (data.length > this.options.maxDatagramSize) return this.#refuse(outbound, 'too-large');
     const verdict = this.#shaper.offer(outbound, this.#environment.scheduler.now());
@@ -397,6 +402,7 @@ class Outbound implements Retryable, Queueable {
     readonly data: Uint8Array,
     readonly peer: PeerAddress,
     readonly fate: Fate | undefined,
+    readonly mayUseReserve: boolean,
     private readonly onDone: (outbound: Outbound, error: Error | undefined) => void,
   ) {}
 
@@ -412,5 +418,8 @@ class Outbound implements Retryable, Queueable {
 type RefusalReason = 'too-large' | 'overflow' | 'expired' | 'exceeded';
 
 type QueueFigures = Pick<UploadShaper<Outbound>, 'queuedBytes' | 'queuedDatagrams' | 'queueLimits'>;
+
+// Room for an id, a code and a sentence; anything longer waits its turn.
+const MAX_REFUSAL_BYTES = 512;
 
 function ignore(): void {}

@@ -17,7 +17,10 @@ export function asyncProviders<Options, Factory>(
   const { useFactory, useClass, useExisting, inject = [] } = ways;
   const given = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
   if (given.length !== 1) {
-    throw new InvalidOptionError('useFactory', 'or useClass or useExisting must be given, and only one of them');
+    throw new InvalidOptionError(
+      'useFactory',
+      'or useClass or useExisting must be given, and only one of them',
+    );
   }
   if (useFactory !== undefined) return [{ provide: token, useFactory, inject }];
   if (useClass !== undefined) {

@@ -24,8 +24,10 @@ export interface AsyncWays<Options, Factory> extends Pick<ModuleMetadata, 'impor
 }
 
 /** Options of `ThrottledUdpModule.forRootAsync`. */
-export interface ThrottledUdpModuleAsyncOptions
-  extends AsyncWays<ThrottledUdpTransportOptions, ThrottledUdpOptionsFactory> {
+export interface ThrottledUdpModuleAsyncOptions extends AsyncWays<
+  ThrottledUdpTransportOptions,
+  ThrottledUdpOptionsFactory
+> {
   /** Name of the transport; known before its options are. @default 'default' */
   readonly name?: string;
   /** Whether every module can inject the transport without importing this one. @default true */
@@ -61,8 +63,7 @@ export interface ThrottledUdpClientOptionsFactory {
 
 /** Options of `ThrottledUdpModule.registerClientAsync`. */
 export interface ThrottledUdpClientModuleAsyncOptions
-  extends ClientRegistration,
-    AsyncWays<ThrottledUdpClientOptions, ThrottledUdpClientOptionsFactory> {
+  extends ClientRegistration, AsyncWays<ThrottledUdpClientOptions, ThrottledUdpClientOptionsFactory> {
   /** Uses a transport's socket: the options may then be those of a call only. @default false */
   readonly shareTransport?: boolean | string;
 }

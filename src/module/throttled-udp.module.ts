@@ -27,7 +27,9 @@ export class ThrottledUdpModule {
    *
    * @throws {InvalidOptionError} naming an option that is wrong or unknown
    */
-  static forRoot(options: ThrottledUdpModuleOptions | readonly ThrottledUdpModuleOptions[] = {}): DynamicModule {
+  static forRoot(
+    options: ThrottledUdpModuleOptions | readonly ThrottledUdpModuleOptions[] = {},
+  ): DynamicModule {
     const list = asList<ThrottledUdpModuleOptions>(options);
     const names = list.map(({ name = DEFAULT_TRANSPORT }) => name);
     const repeated = names.find((name, index) => names.indexOf(name) !== index);
@@ -50,7 +52,10 @@ export class ThrottledUdpModule {
       provide: getTransportToken(name),
       useFactory: (made: ThrottledUdpTransportOptions | undefined, registry: SocketRegistry) => {
         if (made?.name !== undefined && made.name !== name) {
-          throw new InvalidOptionError('name', `is ${show(made.name)}, but stands as ${show(name)} in forRootAsync`);
+          throw new InvalidOptionError(
+            'name',
+            `is ${show(made.name)}, but stands as ${show(name)} in forRootAsync`,
+          );
         }
         return openTransport({ ...made, name }, registry);
       },
@@ -90,8 +95,11 @@ export class ThrottledUdpModule {
     const tokens = list.map(({ name }) => `ThrottledUdpClientOptions:${String(checkToken(name))}`);
     const clients = list.map(({ name, shareTransport = false }, index) => ({
       provide: name,
-      useFactory: (made: ThrottledUdpCallOptions, registry: SocketRegistry, transport?: ThrottledUdpTransport) =>
-        openClient(made, registry, transport),
+      useFactory: (
+        made: ThrottledUdpCallOptions,
+        registry: SocketRegistry,
+        transport?: ThrottledUdpTransport,
+      ) => openClient(made, registry, transport),
       inject: [tokens[index] as string, SocketRegistry, ...sharedToken(shareTransport)],
     }));
     const sources = list.flatMap((client, index) =>
@@ -124,7 +132,10 @@ function moduleOf(
   };
 }
 
-function openTransport(options: ThrottledUdpTransportOptions, registry: SocketRegistry): ThrottledUdpTransport {
+function openTransport(
+  options: ThrottledUdpTransportOptions,
+  registry: SocketRegistry,
+): ThrottledUdpTransport {
   const transport = new ThrottledUdpTransport(options);
   registry.transports.add(transport);
   return transport;

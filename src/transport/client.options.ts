@@ -2,7 +2,11 @@ import type { ProducerDeserializer, ProducerSerializer } from '@nestjs/microserv
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { OptionReader, show } from '../common/option-reader.js';
 import type { DatagramCodec } from '../codec/datagram-codec.js';
-import { readEndpointOptions, type EndpointOptions, type UdpEndpointOptions } from '../endpoint/endpoint.options.js';
+import {
+  readEndpointOptions,
+  type EndpointOptions,
+  type UdpEndpointOptions,
+} from '../endpoint/endpoint.options.js';
 import type { PeerLike } from '../endpoint/host-cache.js';
 import type { RequestTimes } from '../endpoint/packet-channel.js';
 import { DRAIN_TIMEOUT_MS, readCodec, readMaxPending } from './transport.options.js';

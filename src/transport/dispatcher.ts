@@ -37,7 +37,13 @@ export class Dispatcher implements PumpOwner {
   readonly scheduler: Scheduler;
   readonly serializer: ConsumerSerializer | undefined;
   readonly #running = new Set<ReplyPump>();
-  readonly #counts = { unhandledRequests: 0, unhandledEvents: 0, refusedClosing: 0, failures: 0, lostReplies: 0 };
+  readonly #counts = {
+    unhandledRequests: 0,
+    unhandledEvents: 0,
+    refusedClosing: 0,
+    failures: 0,
+    lostReplies: 0,
+  };
   #isClosing = false;
   #onIdle: (() => void)[] = [];
 
@@ -100,7 +106,9 @@ export class Dispatcher implements PumpOwner {
   ): Promise<void> {
     const { kind: _kind, ...message } = packet;
     try {
-      const { id, pattern, data, metadata } = (await deserializer.deserialize(message)) as Partial<IncomingRequest>;
+      const { id, pattern, data, metadata } = (await deserializer.deserialize(
+        message,
+      )) as Partial<IncomingRequest>;
       const question = { pattern: pattern as unknown, data: data as unknown, metadata };
       if (this.#isClosing) this.#refuse(packet, datagram, 'closing');
       else if (id === undefined) this.#handle({ kind: 'event', ...question }, datagram);

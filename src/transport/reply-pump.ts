@@ -1,4 +1,8 @@
-import { BaseRpcExceptionFilter, type ConsumerSerializer, type OutgoingResponse } from '@nestjs/microservices';
+import {
+  BaseRpcExceptionFilter,
+  type ConsumerSerializer,
+  type OutgoingResponse,
+} from '@nestjs/microservices';
 import type { ArgumentsHost } from '@nestjs/common';
 import { catchError, isObservable, of, Subject, takeUntil, type Observable } from 'rxjs';
 import type { InboundPacket, RawPacket, ReplyPacket, TransportCode } from '../codec/packet.js';

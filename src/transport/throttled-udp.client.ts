@@ -175,7 +175,8 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     const { endpoint } = this.#channel;
     try {
       await endpoint.bind();
-      if (this.#own?.options.connected === true) await endpoint.connect(await endpoint.resolve(this.#call.server));
+      if (this.#own?.options.connected === true)
+        await endpoint.connect(await endpoint.resolve(this.#call.server));
     } catch (error) {
       this._status$.next('error');
       throw error;
@@ -230,7 +231,10 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
 
   #peerOf({ peer }: UdpRecordOptions): PeerAddress | Promise<PeerAddress> {
     if (peer !== undefined && this.#own?.options.connected === true) {
-      throw new InvalidOptionError('peer', 'cannot be chosen by a record: the client is connected to one peer');
+      throw new InvalidOptionError(
+        'peer',
+        'cannot be chosen by a record: the client is connected to one peer',
+      );
     }
     return this.#channel.endpoint.resolve(peer ?? this.#call.server);
   }

@@ -2,7 +2,11 @@ import type { ConsumerDeserializer, ConsumerSerializer } from '@nestjs/microserv
 import { OptionReader } from '../common/option-reader.js';
 import type { DatagramCodec } from '../codec/datagram-codec.js';
 import { JsonCodec } from '../codec/json.codec.js';
-import { readEndpointOptions, type EndpointOptions, type UdpEndpointOptions } from '../endpoint/endpoint.options.js';
+import {
+  readEndpointOptions,
+  type EndpointOptions,
+  type UdpEndpointOptions,
+} from '../endpoint/endpoint.options.js';
 import { DEFAULT_TRANSPORT } from './transport-id.js';
 
 /** Options of a {@link ThrottledUdpTransport}. Durations are milliseconds. */
@@ -37,7 +41,9 @@ export interface ResolvedTransportOptions {
 }
 
 /** @throws {InvalidOptionError} naming the field that is wrong or unknown */
-export function resolveTransportOptions(options: ThrottledUdpTransportOptions | undefined): ResolvedTransportOptions {
+export function resolveTransportOptions(
+  options: ThrottledUdpTransportOptions | undefined,
+): ResolvedTransportOptions {
   const reader = new OptionReader(options, '');
   const host = reader.string('host', '127.0.0.1');
   const resolved: ResolvedTransportOptions = {

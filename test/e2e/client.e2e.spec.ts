@@ -55,8 +55,12 @@ describe('ThrottledUdpClient', () => {
     const failed = expect(answer).rejects.toMatchObject({ code: 'UDP_ENDPOINT_CLOSED' });
     await client.close();
     await failed;
-    await expect(firstValueFrom(client.send('echo', 1))).rejects.toMatchObject({ code: 'UDP_ENDPOINT_CLOSED' });
-    await expect(lastValueFrom(client.emit('ignore', 1))).rejects.toMatchObject({ code: 'UDP_ENDPOINT_CLOSED' });
+    await expect(firstValueFrom(client.send('echo', 1))).rejects.toMatchObject({
+      code: 'UDP_ENDPOINT_CLOSED',
+    });
+    await expect(lastValueFrom(client.emit('ignore', 1))).rejects.toMatchObject({
+      code: 'UDP_ENDPOINT_CLOSED',
+    });
   });
 
   it('forgets a request that nobody waits for', async () => {
@@ -73,7 +77,8 @@ describe('ThrottledUdpClient', () => {
     const told = client.emit('ignore', 1);
     expect(await firstValueFrom(told)).toBeUndefined();
     expect(await firstValueFrom(told)).toBeUndefined();
-    while (service.transport.stats().packets.events === before) await new Promise((resolve) => setImmediate(resolve));
+    while (service.transport.stats().packets.events === before)
+      await new Promise((resolve) => setImmediate(resolve));
   });
 
   it('counts an event that failed unobserved', async () => {
@@ -96,7 +101,9 @@ describe('ThrottledUdpClient', () => {
     const { port } = peer;
     await peer.close();
     const client = new ThrottledUdpClient({ port, connected: true, timeout: 10_000 });
-    await expect(firstValueFrom(client.send('echo', 1))).rejects.toMatchObject({ code: 'UDP_PEER_UNREACHABLE' });
+    await expect(firstValueFrom(client.send('echo', 1))).rejects.toMatchObject({
+      code: 'UDP_PEER_UNREACHABLE',
+    });
     await client.close();
   });
 
@@ -113,22 +120,37 @@ describe('ThrottledUdpClient', () => {
     const localPort = 'localPort' in options ? { localPort: service.port } : {};
     const lookup = ((_host: string, _options: unknown, done: (error: Error) => void) =>
       done(Object.assign(new Error('no such host'), { code: 'ENOTFOUND' }))) as never;
-    const client = new ThrottledUdpClient({ port: service.port, ...options, ...localPort, socket: { lookup } });
+    const client = new ThrottledUdpClient({
+      port: service.port,
+      ...options,
+      ...localPort,
+      socket: { lookup },
+    });
     await expect(firstValueFrom(client.send('echo', 1))).rejects.toMatchObject({ code });
     await client.close();
   });
 
   it('runs dispatch hooks, serializers and deserializers, asynchronous ones too', async () => {
     const wrapped = await startService([EchoController], {
-      deserializer: { deserialize: async (packet) => ({ ...packet, data: { in: (packet as { data: unknown }).data } }) },
+      deserializer: {
+        deserialize: async (packet) => ({ ...packet, data: { in: (packet as { data: unknown }).data } }),
+      },
       serializer: {
-        serialize: async (packet) => ({ ...packet, response: { out: (packet as { response?: unknown }).response } }),
+        serialize: async (packet) => ({
+          ...packet,
+          response: { out: (packet as { response?: unknown }).response },
+        }),
       },
     });
     const client = new ThrottledUdpClient({
       port: wrapped.port,
       serializer: { serialize: (packet) => ({ ...packet, data: ['sent', packet.data as unknown] }) },
-      deserializer: { deserialize: async (packet) => ({ ...packet, response: ['got', (packet as { response?: unknown }).response] }) },
+      deserializer: {
+        deserialize: async (packet) => ({
+          ...packet,
+          response: ['got', (packet as { response?: unknown }).response],
+        }),
+      },
     });
     expect(await firstValueFrom(client.send('echo', 1))).toEqual(['got', { out: { in: ['sent', 1] } }]);
     await client.close();
@@ -151,13 +173,19 @@ describe('ThrottledUdpClient', () => {
     });
     await new Promise((resolve) => transport.listen(resolve));
     const client = transport.createClient({ port: transport.address()?.port ?? 0 });
-    const hooked = client as unknown as { setOnDispatchHook?: (hook: (packet: { metadata?: object }) => void) => void };
+    const hooked = client as unknown as {
+      setOnDispatchHook?: (hook: (packet: { metadata?: object }) => void) => void;
+    };
     hooked.setOnDispatchHook?.((packet) => {
       calls.push('dispatch');
       packet.metadata = { trace: 'a' };
     });
     expect(await firstValueFrom(client.send('echo', 5))).toBe(5);
-    const expected = ['start Symbol(throttled-udp:default) echo', 'handler', 'end Symbol(throttled-udp:default) echo'];
+    const expected = [
+      'start Symbol(throttled-udp:default) echo',
+      'handler',
+      'end Symbol(throttled-udp:default) echo',
+    ];
     // Nest 11 has no dispatch hook.
     expect(calls.filter((call) => call !== 'dispatch')).toEqual(expected);
     expect(calls.includes('dispatch')).toBe(hooked.setOnDispatchHook !== undefined);

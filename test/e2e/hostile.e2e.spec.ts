@@ -30,10 +30,15 @@ describe('datagrams that nobody should send', () => {
 
   const stillAnswers = async (): Promise<void> => {
     const id = randomBytes(4).toString('hex');
-    expect(await peer.ask({ pattern: 'echo', data: 1, id }, service.port)).toEqual({ id, response: 1, isDisposed: true });
+    expect(await peer.ask({ pattern: 'echo', data: 1, id }, service.port)).toEqual({
+      id,
+      response: 1,
+      isDisposed: true,
+    });
   };
 
-  const dropsOf = (reason: string): number => service.transport.stats().download.drops[reason]?.datagrams ?? 0;
+  const dropsOf = (reason: string): number =>
+    service.transport.stats().download.drops[reason]?.datagrams ?? 0;
 
   it.each([
     ['an empty datagram', '', 'malformed: empty'],
@@ -55,7 +60,13 @@ describe('datagrams that nobody should send', () => {
   });
 
   it('answers patterns that name parts of objects with no handler', async () => {
-    for (const pattern of ['__proto__', 'constructor', 'toString', '{"__proto__":1}', { __proto__: null, constructor: 1 }]) {
+    for (const pattern of [
+      '__proto__',
+      'constructor',
+      'toString',
+      '{"__proto__":1}',
+      { __proto__: null, constructor: 1 },
+    ]) {
       expect(await peer.ask({ pattern, data: 0, id: 1 }, service.port)).toMatchObject({ code: 'no-handler' });
     }
     const deep = `{"pattern":${'{"a":'.repeat(3000)}1${'}'.repeat(3000)},"id":2}`;
@@ -64,7 +75,10 @@ describe('datagrams that nobody should send', () => {
   });
 
   it('survives a payload nested deeper than anything can be written', async () => {
-    await peer.send(`{"pattern":"echo","id":3,"data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`, service.port);
+    await peer.send(
+      `{"pattern":"echo","id":3,"data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
+      service.port,
+    );
     expect(JSON.parse(String((await peer.take())[0]))).toMatchObject({ id: 3 });
     await stillAnswers();
   });
@@ -83,7 +97,8 @@ describe('datagrams that nobody should send', () => {
     }
     await stillAnswers();
     // Every single one is accounted for: read, or dropped by the kernel before us.
-    const seen = (): number => other.transport.stats().download.datagrams - before + (other.transport.stats().kernelDrops ?? 0);
+    const seen = (): number =>
+      other.transport.stats().download.datagrams - before + (other.transport.stats().kernelDrops ?? 0);
     while (seen() < 10_000) await new Promise((resolve) => setImmediate(resolve));
     const { download, packets } = other.transport.stats();
     const dropped = Object.values(download.drops).reduce((sum, { datagrams }) => sum + datagrams, 0);

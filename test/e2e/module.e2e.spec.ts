@@ -1,7 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Inject, Injectable, Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Client, ClientsModule, Ctx, MessagePattern, Payload, type ClientProxy } from '@nestjs/microservices';
+import {
+  Client,
+  ClientsModule,
+  Ctx,
+  MessagePattern,
+  Payload,
+  type ClientOptions,
+  type ClientProxy,
+} from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { firstValueFrom } from 'rxjs';
 import {
@@ -68,7 +76,11 @@ async function sumOf(client: ClientProxy, data: number[], port?: number): Promis
 describe('ThrottledUdpModule', () => {
   it.each([
     ['forRoot', () => ThrottledUdpModule.forRoot({ port: 0, upload: '5 kB/s' }), undefined],
-    ['forRoot with a name', () => ThrottledUdpModule.forRoot({ port: 0, upload: '5 kB/s', name: 'dht' }), 'dht'],
+    [
+      'forRoot with a name',
+      () => ThrottledUdpModule.forRoot({ port: 0, upload: '5 kB/s', name: 'dht' }),
+      'dht',
+    ],
     [
       'useFactory',
       () =>
@@ -82,7 +94,8 @@ describe('ThrottledUdpModule', () => {
     ['useClass', () => ThrottledUdpModule.forRootAsync({ useClass: Settings }), undefined],
     [
       'useExisting, with a name',
-      () => ThrottledUdpModule.forRootAsync({ name: 'dht', imports: [SettingsModule], useExisting: Settings }),
+      () =>
+        ThrottledUdpModule.forRootAsync({ name: 'dht', imports: [SettingsModule], useExisting: Settings }),
       'dht',
     ],
   ])('serves a transport made by %s', async (_how, imports, name) => {
@@ -109,7 +122,9 @@ describe('ThrottledUdpModule', () => {
       },
       { logger: false },
     );
-    const clients = ['MATH', Symbol.for('OTHER'), 'LATER'].map((token) => context.get<ThrottledUdpClient>(token));
+    const clients = ['MATH', Symbol.for('OTHER'), 'LATER'].map((token) =>
+      context.get<ThrottledUdpClient>(token),
+    );
     for (const client of clients) expect(await sumOf(client, [2, 3])).toBe(5);
     expect(clients[1]?.upload.rate).toBe(10_000);
     await context.close();
@@ -169,7 +184,9 @@ describe('ThrottledUdpModule', () => {
       firstValueFrom(
         client.send<string>(
           pattern,
-          new UdpRecordBuilder('').setPeer({ host: '127.0.0.1', port: transport.address()?.port ?? 0 }).build(),
+          new UdpRecordBuilder('')
+            .setPeer({ host: '127.0.0.1', port: transport.address()?.port ?? 0 })
+            .build(),
         ),
       );
     expect(await ask(standard, 'where')).toBe('where');
@@ -199,13 +216,17 @@ describe('ThrottledUdpModule', () => {
 
     @Controller()
     class WithClient {
-      @Client({ customClass: ThrottledUdpClient, options: { port } }) readonly property!: ClientProxy;
+      // Nest's type of this decorator does not know custom classes; the decorator does.
+      @Client({ customClass: ThrottledUdpClient, options: { port } } as unknown as ClientOptions)
+      readonly property!: ClientProxy;
 
       constructor(@Inject('MATH') readonly injected: ClientProxy) {}
     }
 
     const moduleRef = await Test.createTestingModule({
-      imports: [ClientsModule.register([{ name: 'MATH', customClass: ThrottledUdpClient, options: { port } }])],
+      imports: [
+        ClientsModule.register([{ name: 'MATH', customClass: ThrottledUdpClient, options: { port } }]),
+      ],
       controllers: [WithClient],
     }).compile();
     const strategy = new ThrottledUdpTransport({ port: 0, name: 'unused' });
@@ -220,22 +241,66 @@ describe('ThrottledUdpModule', () => {
   });
 
   const refused: [string, () => unknown, RegExp][] = [
-    ['an unknown option', () => new ThrottledUdpTransport({ uplaod: 5 } as object), /^uplaod is not an option; known here: /],
-    ['an unknown field inside', () => new ThrottledUdpTransport({ queue: { maxBites: 1 } } as object), /^queue\.maxBites is not/],
-    ['a rate in two units', () => new ThrottledUdpTransport({ upload: '10 Mbps' }), /^upload is not clear.*Mbit\/s.*MB\/s/],
-    ['a negative rate', () => new ThrottledUdpTransport({ upload: { rate: -1 } }), /^upload\.rate must not be negative, got -1$/],
-    ['a port that is none', () => new ThrottledUdpTransport({ port: 70_000 }), /^port must be a whole number from 0 to 65535/],
-    ['a codec without methods', () => new ThrottledUdpTransport({ codec: {} as never }), /^codec must have the method decode\(\) and encode\(\)/],
-    ['a wrong onLimit', () => new ThrottledUdpTransport({ download: { onLimit: 'wait' as never } }), /^download\.onLimit must be one of/],
-    ['a timeout of zero', () => new ThrottledUdpClient({ timeout: 0 }), /^timeout must be a number of milliseconds above 0/],
-    ['limits on a shared socket', () => new ThrottledUdpTransport().createClient({ upload: 5 } as object), /^upload is not an option/],
+    [
+      'an unknown option',
+      () => new ThrottledUdpTransport({ uplaod: 5 } as object),
+      /^uplaod is not an option; known here: /,
+    ],
+    [
+      'an unknown field inside',
+      () => new ThrottledUdpTransport({ queue: { maxBites: 1 } } as object),
+      /^queue\.maxBites is not/,
+    ],
+    [
+      'a rate in two units',
+      () => new ThrottledUdpTransport({ upload: '10 Mbps' }),
+      /^upload is not clear.*Mbit\/s.*MB\/s/,
+    ],
+    [
+      'a negative rate',
+      () => new ThrottledUdpTransport({ upload: { rate: -1 } }),
+      /^upload\.rate must not be negative, got -1$/,
+    ],
+    [
+      'a port that is none',
+      () => new ThrottledUdpTransport({ port: 70_000 }),
+      /^port must be a whole number from 0 to 65535/,
+    ],
+    [
+      'a codec without methods',
+      () => new ThrottledUdpTransport({ codec: {} as never }),
+      /^codec must have the method decode\(\) and encode\(\)/,
+    ],
+    [
+      'a wrong onLimit',
+      () => new ThrottledUdpTransport({ download: { onLimit: 'wait' as never } }),
+      /^download\.onLimit must be one of/,
+    ],
+    [
+      'a timeout of zero',
+      () => new ThrottledUdpClient({ timeout: 0 }),
+      /^timeout must be a number of milliseconds above 0/,
+    ],
+    [
+      'limits on a shared socket',
+      () => new ThrottledUdpTransport().createClient({ upload: 5 } as object),
+      /^upload is not an option/,
+    ],
     [
       'two transports of one name',
       () => ThrottledUdpModule.forRoot([{ name: 'a' }, { name: 'a' }]),
       /^name is given twice: 'a'/,
     ],
-    ['no way to make options', () => ThrottledUdpModule.forRootAsync({}), /^useFactory or useClass or useExisting must be given/],
-    ['a client without a name', () => ThrottledUdpModule.registerClient({} as never), /^name must be the injection token/],
+    [
+      'no way to make options',
+      () => ThrottledUdpModule.forRootAsync({}),
+      /^useFactory or useClass or useExisting must be given/,
+    ],
+    [
+      'a client without a name',
+      () => ThrottledUdpModule.registerClient({} as never),
+      /^name must be the injection token/,
+    ],
   ];
 
   it.each(refused)('refuses %s by name', (_what, make, sentence) => {

@@ -1,8 +1,47 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Catch, Controller, Inject, Injectable, Scope, UseFilters, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
-import type { ArgumentsHost, CallHandler, CanActivate, ExecutionContext, NestInterceptor, PipeTransform, RpcExceptionFilter } from '@nestjs/common';
-import { CONTEXT, Ctx, EventPattern, MessagePattern, Payload, RpcException, type RequestContext } from '@nestjs/microservices';
-import { concat, EMPTY, firstValueFrom, from, lastValueFrom, map, NEVER, Observable, of, throwError, timer, toArray } from 'rxjs';
+import {
+  Catch,
+  Controller,
+  Inject,
+  Injectable,
+  Scope,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  UsePipes,
+} from '@nestjs/common';
+import type {
+  ArgumentsHost,
+  CallHandler,
+  CanActivate,
+  ExecutionContext,
+  NestInterceptor,
+  PipeTransform,
+  RpcExceptionFilter,
+} from '@nestjs/common';
+import {
+  CONTEXT,
+  Ctx,
+  EventPattern,
+  MessagePattern,
+  Payload,
+  RpcException,
+  type RequestContext,
+} from '@nestjs/microservices';
+import {
+  concat,
+  EMPTY,
+  firstValueFrom,
+  from,
+  lastValueFrom,
+  map,
+  NEVER,
+  Observable,
+  of,
+  throwError,
+  timer,
+  toArray,
+} from 'rxjs';
 import { Peer, PeerAddress, UdpContext, UdpRecordBuilder, type ThrottledUdpClient } from '../../src/index.js';
 import { startService, type TestService } from '../support/apps.js';
 import { RawPeer } from '../support/raw-peer.js';
@@ -107,7 +146,10 @@ class MathController {
   }
 
   @MessagePattern('stream-fails') streamFails(): Observable<number> {
-    return concat(of(1), throwError(() => new RpcException('midway')));
+    return concat(
+      of(1),
+      throwError(() => new RpcException('midway')),
+    );
   }
 
   @MessagePattern('generator-fails') async *generatorFails(): AsyncGenerator<number> {
@@ -198,7 +240,8 @@ describe('requests and replies over loopback', () => {
   let client: ThrottledUdpClient;
   let peer: RawPeer;
 
-  const ask = <T>(pattern: unknown, data: unknown): Promise<T> => firstValueFrom(client.send<T>(pattern, data));
+  const ask = <T>(pattern: unknown, data: unknown): Promise<T> =>
+    firstValueFrom(client.send<T>(pattern, data));
   const askAll = <T>(pattern: unknown, data: unknown): Promise<T[]> =>
     lastValueFrom(client.send<T>(pattern, data).pipe(toArray()));
 
@@ -313,7 +356,9 @@ describe('requests and replies over loopback', () => {
   it('survives an event handler that fails, and answers nothing', async () => {
     await peer.send(JSON.stringify({ pattern: 'bad-event', data: 1 }), service.port);
     await eventsOf(1);
-    expect(await peer.ask({ pattern: 'sum', data: [1], id: 'after' }, service.port)).toMatchObject({ id: 'after' });
+    expect(await peer.ask({ pattern: 'sum', data: [1], id: 'after' }, service.port)).toMatchObject({
+      id: 'after',
+    });
   });
 
   it('fails a request that nobody answers in time, with a code', async () => {
@@ -335,7 +380,10 @@ describe('requests and replies over loopback', () => {
 
   it('believes no reply from another address', async () => {
     const silent = await RawPeer.open();
-    const record = new UdpRecordBuilder([1]).setPeer({ host: '127.0.0.1', port: silent.port }).setTimeout(200).build();
+    const record = new UdpRecordBuilder([1])
+      .setPeer({ host: '127.0.0.1', port: silent.port })
+      .setTimeout(200)
+      .build();
     const answer = ask('sum', record);
     const [question] = await silent.take();
     const { id } = JSON.parse(String(question)) as { id: string };

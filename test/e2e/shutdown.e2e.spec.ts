@@ -59,49 +59,55 @@ describe('shutdown', () => {
   it.each([
     ['a pure microservice', startPure],
     ['a hybrid application', startHybrid],
-  ])('of %s lets the handler finish before users are torn down, and its reply leave', async (_what, start) => {
-    order.length = 0;
-    const { app, transport } = await start();
-    const peer = await RawPeer.open();
-    const { port } = transport.address() ?? { port: 0 };
-    await peer.send('{"pattern":"work","data":0,"id":1}', port);
-    while (!order.includes('handler started')) await new Promise((resolve) => setImmediate(resolve));
-    const closed = app.close();
-    const again = app.close();
-    while (!transport.stats().handlers.running) await new Promise((resolve) => setImmediate(resolve));
-    // New requests are told, while the old one still runs.
-    let answer: unknown;
-    do {
-      answer = await peer.ask({ pattern: 'work', data: 0, id: 2 }, port);
-    } while ((answer as { code?: string }).code === undefined);
-    expect(answer).toMatchObject({ id: 2, code: 'closing', isDisposed: true });
-    expect(order).toEqual(['handler started']);
-    finish();
-    expect(JSON.parse(String((await peer.take())[0]))).toMatchObject({ id: 1, isDisposed: true });
-    await Promise.all([closed, again]);
-    expect(order).toEqual(['handler started', 'handler done', 'database closed']);
-    expect(transport.stats().state).toBe('closed');
-    await peer.close();
-  });
+  ])(
+    'of %s lets the handler finish before users are torn down, and its reply leave',
+    async (_what, start) => {
+      order.length = 0;
+      const { app, transport } = await start();
+      const peer = await RawPeer.open();
+      const { port } = transport.address() ?? { port: 0 };
+      await peer.send('{"pattern":"work","data":0,"id":1}', port);
+      while (!order.includes('handler started')) await new Promise((resolve) => setImmediate(resolve));
+      const closed = app.close();
+      const again = app.close();
+      while (!transport.stats().handlers.running) await new Promise((resolve) => setImmediate(resolve));
+      // New requests are told, while the old one still runs.
+      let answer: unknown;
+      do {
+        answer = await peer.ask({ pattern: 'work', data: 0, id: 2 }, port);
+      } while ((answer as { code?: string }).code === undefined);
+      expect(answer).toMatchObject({ id: 2, code: 'closing', isDisposed: true });
+      expect(order).toEqual(['handler started']);
+      finish();
+      expect(JSON.parse(String((await peer.take())[0]))).toMatchObject({ id: 1, isDisposed: true });
+      await Promise.all([closed, again]);
+      expect(order).toEqual(['handler started', 'handler done', 'database closed']);
+      expect(transport.stats().state).toBe('closed');
+      await peer.close();
+    },
+  );
 
-  it.each(['pure', 'hybrid'])('on SIGTERM, in a %s process: handler, then users, then the end', async (kind) => {
-    const program = new Program('test/programs/shutdown.ts', [kind]);
-    const [, port] = await program.line(/listening on (\d+)/);
-    const peer = await RawPeer.open();
-    await peer.send('{"pattern":"work","data":0,"id":1}', Number(port));
-    await program.line(/handler started/);
-    program.kill('SIGTERM');
-    const [answer] = await peer.take();
-    expect(JSON.parse(String(answer))).toMatchObject({ id: 1, response: 'database was open' });
-    expect(await program.ended).toBe('SIGTERM');
-    const told = program.lines.filter((line) => /^(handler|database|intake)/.test(line));
-    expect(told.filter((line) => line !== 'intake stopped')).toEqual([
-      'handler started',
-      'handler done, database open',
-      'database closed',
-    ]);
-    await peer.close();
-  });
+  it.each(['pure', 'hybrid'])(
+    'on SIGTERM, in a %s process: handler, then users, then the end',
+    async (kind) => {
+      const program = new Program('test/programs/shutdown.ts', [kind]);
+      const [, port] = await program.line(/listening on (\d+)/);
+      const peer = await RawPeer.open();
+      await peer.send('{"pattern":"work","data":0,"id":1}', Number(port));
+      await program.line(/handler started/);
+      program.kill('SIGTERM');
+      const [answer] = await peer.take();
+      expect(JSON.parse(String(answer))).toMatchObject({ id: 1, response: 'database was open' });
+      expect(await program.ended).toBe('SIGTERM');
+      const told = program.lines.filter((line) => /^(handler|database|intake)/.test(line));
+      expect(told.filter((line) => line !== 'intake stopped')).toEqual([
+        'handler started',
+        'handler done, database open',
+        'database closed',
+      ]);
+      await peer.close();
+    },
+  );
 
   it('closes a transport that only sends, with a plain application context', async () => {
     @Module({ imports: [ThrottledUdpModule.forRoot({ name: 'sender', port: 0, codec: new RawCodec() })] })

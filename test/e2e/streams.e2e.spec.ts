@@ -45,7 +45,9 @@ class StreamController {
     return counting(context);
   }
 
-  @MessagePattern('behind') @UseInterceptors(TimesTen) behind(@Ctx() context: UdpContext): AsyncGenerator<number> {
+  @MessagePattern('behind') @UseInterceptors(TimesTen) behind(
+    @Ctx() context: UdpContext,
+  ): AsyncGenerator<number> {
     return counting(context);
   }
 
@@ -55,7 +57,9 @@ class StreamController {
     return counting(context);
   }
 
-  @MessagePattern('filtered') @UseFilters(RangeFilter) @UseInterceptors(TimesTen, AsyncIterableInterceptor)
+  @MessagePattern('filtered')
+  @UseFilters(RangeFilter)
+  @UseInterceptors(TimesTen, AsyncIterableInterceptor)
   async *filtered(): AsyncGenerator<number> {
     yield 1;
     throw new RangeError('midway');
@@ -93,15 +97,20 @@ describe('streams under an upload limit', () => {
     await service.close();
   });
 
-  it.each(['plain', 'behind', 'inside'])('pulls a generator only as fast as replies leave: %s', async (pattern) => {
-    await start({ upload: { rate: 1000, burst: 100 } });
-    await peer.send(JSON.stringify({ pattern, data: 0, id: 's' }), service.port);
-    const values = (await peer.take(4)).map((data) => JSON.parse(String(data)) as { response: number });
-    expect(values.map(({ response }) => response)).toEqual(pattern === 'plain' ? [1, 2, 3, 4] : expect.anything());
-    // One that waits in the queue, one that is being made: no more than that ahead of the peer.
-    expect(pulled).toBeLessThanOrEqual(4 + 2 + peer.received.length);
-    expect(service.transport.stats().upload.queuedDatagrams).toBeLessThanOrEqual(1);
-  });
+  it.each(['plain', 'behind', 'inside'])(
+    'pulls a generator only as fast as replies leave: %s',
+    async (pattern) => {
+      await start({ upload: { rate: 1000, burst: 100 } });
+      await peer.send(JSON.stringify({ pattern, data: 0, id: 's' }), service.port);
+      const values = (await peer.take(4)).map((data) => JSON.parse(String(data)) as { response: number });
+      expect(values.map(({ response }) => response)).toEqual(
+        pattern === 'plain' ? [1, 2, 3, 4] : expect.anything(),
+      );
+      // One that waits in the queue, one that is being made: no more than that ahead of the peer.
+      expect(pulled).toBeLessThanOrEqual(4 + 2 + peer.received.length);
+      expect(service.transport.stats().upload.queuedDatagrams).toBeLessThanOrEqual(1);
+    },
+  );
 
   it('lets interceptors work on each value behind the AsyncIterableInterceptor', async () => {
     await start({ upload: { rate: 10_000, burst: 100 } });

@@ -1,7 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
-import { OnDatagram, RawCodec, ThrottledUdpTransport, type OverflowEvent, type UdpContext } from '../../src/index.js';
+import {
+  OnDatagram,
+  RawCodec,
+  ThrottledUdpTransport,
+  type OverflowEvent,
+  type UdpContext,
+} from '../../src/index.js';
 import { ManualClock, VirtualNetwork } from '../../src/testing/index.js';
 import { startService } from '../support/apps.js';
 import { RawPeer } from '../support/raw-peer.js';
@@ -24,7 +30,10 @@ describe('limits', () => {
   it('spaces replies exactly at the upload limit, in virtual time', async () => {
     const clock = new ManualClock();
     const network = new VirtualNetwork({ clock });
-    const server = new ThrottledUdpTransport({ port: 5000, upload: 100, codec: new RawCodec() }, network.environment());
+    const server = new ThrottledUdpTransport(
+      { port: 5000, upload: 100, codec: new RawCodec() },
+      network.environment(),
+    );
     const asker = new ThrottledUdpTransport({ port: 5001, codec: new RawCodec() }, network.environment());
     const arrivals: number[] = [];
     server.addHandler('@OnDatagram', () => Promise.resolve(Buffer.alloc(486)));
@@ -42,10 +51,15 @@ describe('limits', () => {
   it('follows a changed rate, a pause and a resume while replies wait', async () => {
     const clock = new ManualClock();
     const network = new VirtualNetwork({ clock });
-    const transport = new ThrottledUdpTransport({ port: 5000, upload: 100, codec: new RawCodec() }, network.environment());
+    const transport = new ThrottledUdpTransport(
+      { port: 5000, upload: 100, codec: new RawCodec() },
+      network.environment(),
+    );
     const left: number[] = [];
     for (let i = 0; i < 6; i++) {
-      void transport.send(Buffer.alloc(100), { host: '127.0.0.1', port: 5001 }).then(() => left.push(clock.now()));
+      void transport
+        .send(Buffer.alloc(100), { host: '127.0.0.1', port: 5001 })
+        .then(() => left.push(clock.now()));
     }
     await clock.advance(1500);
     expect(left).toEqual([0, 1000]);
@@ -64,7 +78,8 @@ describe('limits', () => {
   it('keeps a real server to its upload limit, however much is asked', async () => {
     const service = await startService([EchoController], { upload: '50 kB/s' });
     const peer = await RawPeer.open();
-    const ask = (id: number): Promise<void> => peer.send(`{"pattern":"pad","data":960,"id":${id}}`, service.port);
+    const ask = (id: number): Promise<void> =>
+      peer.send(`{"pattern":"pad","data":960,"id":${id}}`, service.port);
     for (let id = 0; id < 60; id++) await ask(id);
     await peer.take(10);
     const start = performance.now();
@@ -79,12 +94,20 @@ describe('limits', () => {
 
   it.each([
     ['delay', { rate: 1000, burst: 100, maxBytes: 350 }, { expired: 0, overflow: 1, exceeded: 0 }, 4],
-    ['drop', { rate: 1000, burst: 100, onLimit: 'drop' as const }, { expired: 0, overflow: 0, exceeded: 4 }, 1],
+    [
+      'drop',
+      { rate: 1000, burst: 100, onLimit: 'drop' as const },
+      { expired: 0, overflow: 0, exceeded: 4 },
+      1,
+    ],
     ['a short maxAge', { rate: 1000, burst: 100, maxAge: 150 }, { expired: 3, overflow: 0, exceeded: 0 }, 2],
   ])('at the entrance: %s', async (_what, download, drops, handled) => {
     const clock = new ManualClock();
     const network = new VirtualNetwork({ clock });
-    const server = new ThrottledUdpTransport({ port: 5000, download, codec: new RawCodec() }, network.environment());
+    const server = new ThrottledUdpTransport(
+      { port: 5000, download, codec: new RawCodec() },
+      network.environment(),
+    );
     const sender = new ThrottledUdpTransport({ port: 5001, codec: new RawCodec() }, network.environment());
     const at: number[] = [];
     const overflows: OverflowEvent[] = [];
@@ -108,7 +131,10 @@ describe('limits', () => {
   });
 
   it('answers nothing faster because somebody else handles raw datagrams', async () => {
-    const service = await startService([SinkController], { codec: new RawCodec(), upload: { rate: 10_000, burst: 100 } });
+    const service = await startService([SinkController], {
+      codec: new RawCodec(),
+      upload: { rate: 10_000, burst: 100 },
+    });
     const peer = await RawPeer.open();
     for (let i = 0; i < 10; i++) await peer.send('x'.repeat(100), service.port);
     const start = performance.now();

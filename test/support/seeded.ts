@@ -23,4 +23,19 @@ export function seededBytes(seed: number): () => Buffer {
   };
 }
 
-const PIECES = ['{', '}', '[', ']', ':', ',', '"pattern"', '"echo"', '"id"', '"data"', '1', '"x"', 'null', '1e999'];
+const PIECES = [
+  '{',
+  '}',
+  '[',
+  ']',
+  ':',
+  ',',
+  '"pattern"',
+  '"echo"',
+  '"id"',
+  '"data"',
+  '1',
+  '"x"',
+  'null',
+  '1e999',
+];

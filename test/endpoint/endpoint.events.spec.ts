@@ -16,9 +16,9 @@ describe('EndpointEvents', () => {
   it('turns what a listener rejects with into an error', async () => {
     const { events, errors } = setUp();
     // A user's async function: the types allow it, as EventEmitter does.
-    const listener: () => void = (async () => {
+    const listener: () => unknown = async () => {
       throw new Error('late');
-    }) as () => void;
+    };
     events.on('close', listener);
     events.emit('close');
     await new ManualClock().advance(0);
@@ -31,7 +31,7 @@ describe('EndpointEvents', () => {
       const unobserved: string[] = [];
       const events = new EndpointEvents((error) => void unobserved.push(error.message));
       let calls = 0;
-      const listener: () => void = (
+      const listener: () => unknown =
         how === 'throws'
           ? () => {
               calls++;
@@ -40,8 +40,7 @@ describe('EndpointEvents', () => {
           : async () => {
               calls++;
               throw new Error('second');
-            }
-      ) as () => void;
+            };
       events.on('error', listener);
       events.error(new Error('first'));
       await new ManualClock().advance(0);

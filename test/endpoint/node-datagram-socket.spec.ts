@@ -1,0 +1,101 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { PeerAddress } from '../../src/common/peer-address.js';
+import type { ReceivedDatagram } from '../../src/endpoint/datagram-socket.js';
+import { EndpointClosedError, SendFailedError } from '../../src/endpoint/endpoint.errors.js';
+import { NodeDatagramSocket } from '../../src/endpoint/node-datagram-socket.js';
+import { resolveSocketOptions } from '../../src/endpoint/socket.options.js';
+
+describe('NodeDatagramSocket', () => {
+  const open: NodeDatagramSocket[] = [];
+  afterEach(() => Promise.all(open.splice(0).map((socket) => socket.close())));
+
+  it('tells each datagram of a batch its fate', async () => {
+    const { socket, local, batches } = await bound();
+    const wrong = PeerAddress.of('::1', local.port);
+    const fates = await send(socket, [
+      [Buffer.from('a'), local],
+      [Buffer.from('b'), wrong],
+      [Buffer.alloc(65_508), local],
+      [Buffer.from('c'), PeerAddress.of('127.0.0.1', 70_000)],
+      [Buffer.from('d'), local],
+    ]);
+    expect(fates).toEqual(['left', 'EINVAL', 'EMSGSIZE', 'ERR_SOCKET_BAD_PORT', 'left']);
+    await until(() => batches.length === 2);
+    expect(batches.map((batch) => batch.map(({ data }) => data.toString()))).toEqual([['a'], ['d']]);
+  });
+
+  it('tells EMSGSIZE in words when the kernel is the one to say it', async () => {
+    const { socket, local } = await bound();
+    const cause = await new Promise<Error | undefined>((done) => {
+      socket.send([{ data: Buffer.alloc(65_508), peer: local, done }]);
+    });
+    expect(new SendFailedError(local, cause)).toMatchObject({
+      errno: 'EMSGSIZE',
+      message: `cannot send to ${local.key}: EMSGSIZE (larger than the path or the protocol allows)`,
+    });
+  });
+
+  it('lets what was sent leave before it closes, and takes nothing after', async () => {
+    const { socket, local } = await bound();
+    const before = send(
+      socket,
+      Array.from({ length: 100 }, () => [Buffer.from('x'), local] as const),
+    );
+    const closed = socket.close();
+    const after = send(socket, [[Buffer.from('y'), local]]);
+    expect(await before).toEqual(Array.from({ length: 100 }, () => 'left'));
+    expect(await after).toEqual(['UDP_ENDPOINT_CLOSED']);
+    await closed;
+    await socket.close();
+  });
+
+  it('closes quietly when it was closed through unwrap()', async () => {
+    const { socket } = await bound();
+    socket.unwrap().close();
+    await socket.close();
+  });
+
+  it('settles what Node forgets when the socket is closed behind its back', async () => {
+    const { socket, local } = await bound();
+    const fates: (Error | undefined)[] = [];
+    // Node drops the callback of a send whose look-up is still under way.
+    socket.unwrap().send = (() => undefined) as never;
+    socket.send([{ data: Buffer.from('x'), peer: local, done: (error) => void fates.push(error) }]);
+    await socket.close();
+    expect(fates).toHaveLength(1);
+    expect(fates[0]).toBeInstanceOf(EndpointClosedError);
+  });
+
+  async function bound() {
+    const batches: (readonly ReceivedDatagram[])[] = [];
+    const socket = new NodeDatagramSocket(resolveSocketOptions({}, '127.0.0.1', undefined, undefined), {
+      onDatagrams: (batch) => void batches.push(batch),
+      onError: () => undefined,
+    });
+    open.push(socket);
+    const { address, port } = await socket.bind('127.0.0.1', 0);
+    return { socket, batches, local: PeerAddress.of(address, port) };
+  }
+});
+
+async function send(
+  socket: NodeDatagramSocket,
+  datagrams: readonly (readonly [data: Buffer, peer: PeerAddress])[],
+): Promise<string[]> {
+  const fates: Promise<string>[] = [];
+  const batch = datagrams.map(([data, peer]) => {
+    let done: (error?: Error) => void = () => undefined;
+    fates.push(
+      new Promise((resolve) => {
+        done = (error) => resolve(error === undefined ? 'left' : (error as Error & { code: string }).code);
+      }),
+    );
+    return { data, peer, done };
+  });
+  socket.send(batch);
+  return Promise.all(fates);
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise<void>((resolve) => setImmediate(resolve));
+}

@@ -12,9 +12,11 @@ type Row = readonly [
   answer?: number | boolean,
 ];
 
+type Case = { readonly name: string; readonly bandwidth: Bandwidth; readonly rows: readonly Row[] };
+
 describe('TokenBucket', () => {
   // At 1000 B/s a byte takes a millisecond.
-  it.each<{ name: string; bandwidth: Bandwidth; rows: readonly Row[] }>([
+  it.each([
     {
       name: 'starts full',
       bandwidth: limit(1000, 500),
@@ -283,7 +285,7 @@ describe('TokenBucket', () => {
         [700, 'tokens', undefined, 500],
       ],
     },
-  ])('$name', ({ bandwidth, rows }) => {
+  ] as readonly Case[])('$name', ({ bandwidth, rows }) => {
     const bucket = new TokenBucket(bandwidth, 0);
     for (const [index, [atMs, call, argument, answer]] of rows.entries()) {
       expect([index, atMs, call, ask(bucket, atMs, call, argument)]).toEqual([index, atMs, call, answer]);

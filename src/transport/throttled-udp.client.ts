@@ -256,7 +256,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
       return this.#settle(call, { err: new PeerRefusedError(peer, code, text), isDisposed: true });
     }
     // Nest takes a falsy error for none, and the request would never end.
-    if (!isMissing(err)) return this.#settle(call, { err: err || { status: 'error', message: String(err) } });
+    if (!isMissing(err)) return this.#settle(call, { err: err || EMPTY_ERROR });
     if (isDisposed === true) return this.#settle(call, { response, isDisposed });
     if (this.#inFlight.has(call)) call.callback({ response });
   }
@@ -305,5 +305,7 @@ function mergeMetadata(
 function isMissing(value: unknown): value is null | undefined {
   return value === null || value === undefined;
 }
+
+const EMPTY_ERROR = { status: 'error', message: 'the service failed without saying how' };
 
 function ignore(): void {}

@@ -9,14 +9,14 @@ export class RawPeer {
   readonly #socket: Socket = createSocket('udp4');
   #waiting: (() => void)[] = [];
 
-  static async open(): Promise<RawPeer> {
+  static async open(port = 0): Promise<RawPeer> {
     const peer = new RawPeer();
     peer.#socket.on('message', (data, from) => {
       peer.received.push(data);
       peer.senders.push(from.port);
       for (const tell of peer.#waiting.splice(0)) tell();
     });
-    peer.#socket.bind(0, '127.0.0.1');
+    peer.#socket.bind(port, '127.0.0.1');
     await once(peer.#socket, 'listening');
     return peer;
   }

@@ -23,7 +23,9 @@ import {
   TooManyRequestsError,
 } from './endpoint.errors.js';
 import type { Scheduler } from './scheduler.js';
-import type { Fate, InboundDatagram, UdpEndpoint } from './udp-endpoint.js';
+import type { InboundDatagram } from './downlink.js';
+import type { UdpEndpoint } from './udp-endpoint.js';
+import type { Fate } from './uplink.js';
 
 /** Takes what peers ask, tell and throw at us. Must not throw. */
 export type PacketServer = (packet: InboundPacket, datagram: InboundDatagram) => void;

@@ -1,73 +1,32 @@
 import type { PeerAddress } from '../common/peer-address.js';
-import { DownloadGate } from '../shaping/download-gate.js';
-import type { Queueable } from '../shaping/datagram-queue.js';
-import { UploadShaper } from '../shaping/upload-shaper.js';
-import { DropCounters } from '../telemetry/drop-counters.js';
-import { RateMeter } from '../telemetry/rate-meter.js';
 import type { BoundAddress, EndpointStats } from '../telemetry/stats.js';
-import type { DatagramSocket, ReceivedDatagram } from './datagram-socket.js';
+import type { DatagramSocket } from './datagram-socket.js';
+import { Downlink, type InboundDatagram } from './downlink.js';
 import type { EndpointEvents } from './endpoint.events.js';
-import {
-  BindError,
-  EndpointClosedError,
-  errnoOf,
-  MessageTooLargeError,
-  QueueOverflowError,
-  QueueTimeoutError,
-  SendFailedError,
-} from './endpoint.errors.js';
+import { BindError, EndpointClosedError, errnoOf, SendFailedError } from './endpoint.errors.js';
 import type { EndpointOptions } from './endpoint.options.js';
 import { HostCache, type PeerLike } from './host-cache.js';
 import { kernelDropsOf } from './kernel-drops.js';
-import { ReleaseLoop } from './release-loop.js';
-import { SendRetry, type Retryable } from './send-retry.js';
-import { createThrottle, type Throttle } from './throttle.js';
+import type { Throttle } from './throttle.js';
 import type { UdpEnvironment } from './udp-environment.js';
-
-/** A datagram that has passed the download gate. */
-export interface InboundDatagram extends Queueable {
-  /** The payload; the receiver may keep it. */
-  readonly data: Buffer;
-  readonly peer: PeerAddress;
-  /** When it came from the kernel, monotonic milliseconds. */
-  readonly receivedAtMs: number;
-}
-
-/** Told what became of a datagram: one of the two, exactly once. */
-export interface Fate {
-  /** The kernel has it. */
-  left(nowMs: number): void;
-  /** It will never leave. */
-  dropped(error: Error): void;
-}
+import { Uplink, type Fate } from './uplink.js';
 
 /**
- * One socket with one upload shaper, one download gate and their meters: bytes in, bytes out. What the bytes
- * mean is for others.
+ * One socket with its way out and its way in, each behind a limit: bytes in, bytes out. What the bytes mean is
+ * for others.
  */
 export class UdpEndpoint {
   readonly upload: Throttle;
   readonly download: Throttle;
-  /** Takes what has passed the gate; must not throw. */
+  /** Takes what has passed the download gate; must not throw. */
   onDatagram: (datagram: InboundDatagram) => void = ignore;
   /** Called when the machine of a connected peer says that nobody listens. */
   onUnreachable: (error: Error) => void = ignore;
 
-  readonly #environment: UdpEnvironment;
   readonly #hosts: HostCache;
   readonly #socket: DatagramSocket;
-  readonly #shaper: UploadShaper<Outbound>;
-  readonly #gate: DownloadGate<InboundDatagram>;
-  readonly #sendLoop: ReleaseLoop<Outbound>;
-  readonly #receiveLoop: ReleaseLoop<InboundDatagram>;
-  readonly #retry: SendRetry<Outbound>;
-  readonly #sent = new RateMeter();
-  readonly #received = new RateMeter();
-  readonly #sendDrops = new DropCounters();
-  readonly #receiveDrops = new DropCounters();
-  readonly #fullQueues = new Set<'upload' | 'download'>();
-  readonly #onDrained = new Set<() => void>();
-
+  readonly #uplink: Uplink;
+  readonly #downlink: Downlink;
   readonly #onAbort = (): void => void this.close();
 
   #binding: Promise<BoundAddress> | undefined;
@@ -75,53 +34,35 @@ export class UdpEndpoint {
   #bufferSizes: { recv: number; send: number } | undefined;
   #isClosed = false;
   #closing: Promise<void> | undefined;
-  /** Datagrams with the kernel or about to be sent again. */
-  #underWay = 0;
 
   constructor(
     private readonly options: EndpointOptions,
     readonly events: EndpointEvents,
-    environment: UdpEnvironment,
+    { scheduler, createSocket }: UdpEnvironment,
   ) {
-    const { scheduler, createSocket } = environment;
     const { socket } = options;
-    const family = socket.type === 'udp4' ? 4 : socket.ipv6Only ? 6 : 0;
-    const nowMs = scheduler.now();
-    this.#environment = environment;
-    this.#hosts = new HostCache(family, scheduler, socket.lookup);
+    this.#hosts = new HostCache(
+      socket.type === 'udp4' ? 4 : socket.ipv6Only ? 6 : 0,
+      scheduler,
+      socket.lookup,
+    );
+    this.#uplink = new Uplink(options, {
+      scheduler,
+      events,
+      transmit: (batch) => this.#socket.send(batch),
+      onUnreachable: (error) => this.onUnreachable(error),
+    });
+    this.#downlink = new Downlink(options.download, {
+      scheduler,
+      events,
+      deliver: (datagram) => this.onDatagram(datagram),
+    });
     this.#socket = createSocket(socket, {
-      onDatagrams: (batch) => this.#receive(batch),
+      onDatagrams: (batch) => this.#downlink.receive(batch),
       onError: (error) => this.#onSocketError(error),
     });
-    this.#shaper = new UploadShaper(options.upload, options.queue, nowMs);
-    this.#gate = new DownloadGate(options.download, nowMs);
-    this.#retry = new SendRetry(scheduler, (batch) => this.#socket.send(batch));
-    this.#sendLoop = new ReleaseLoop(
-      this.#shaper,
-      scheduler,
-      (batch) => this.#transmit(batch),
-      (outbound) => this.#refuse(outbound, 'expired'),
-    );
-    this.#receiveLoop = new ReleaseLoop(
-      this.#gate,
-      scheduler,
-      (batch) => batch.forEach((datagram) => this.#deliver(datagram)),
-      (datagram) => this.#dropInbound(datagram, 'expired'),
-    );
-    this.upload = createThrottle({
-      queue: this.#shaper,
-      meter: this.#sent,
-      drops: this.#sendDrops,
-      scheduler,
-      onChange: () => this.#sendLoop.aim(),
-    });
-    this.download = createThrottle({
-      queue: this.#gate,
-      meter: this.#received,
-      drops: this.#receiveDrops,
-      scheduler,
-      onChange: () => this.#receiveLoop.aim(),
-    });
+    this.upload = this.#uplink.throttle;
+    this.download = this.#downlink.throttle;
     socket.signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (socket.signal?.aborted === true) void this.close();
   }
@@ -182,30 +123,21 @@ export class UdpEndpoint {
    * @param isRefusal a short error, which may still be queued when replies no longer are
    */
   post(data: Uint8Array, peer: PeerAddress, fate?: Fate, isRefusal = false): void {
-    const mayUseReserve = isRefusal && data.length <= MAX_REFUSAL_BYTES;
-    const outbound = new Outbound(data, peer, fate, mayUseReserve, this.#onDone);
-    if (this.#isClosed) return this.#drop(outbound, 'closed', EndpointClosedError);
-    if (data.length > this.options.maxDatagramSize) return this.#refuse(outbound, 'too-large');
-    const verdict = this.#shaper.offer(outbound, this.#environment.scheduler.now());
-    if (verdict === 'pass') this.#transmit([outbound]);
-    else if (verdict === 'queued') this.#sendLoop.aim();
-    else this.#refuse(outbound, verdict);
+    this.#uplink.post(data, peer, fate, isRefusal);
   }
 
   /** Resolves when nothing waits to leave. */
-  async drained(): Promise<void> {
-    if (this.#isDrained) return;
-    await new Promise<void>((resolve) => this.#onDrained.add(resolve));
+  drained(): Promise<void> {
+    return this.#uplink.drained();
   }
 
   /** Counts a datagram that the reader of its bytes had to drop. */
   countDrop(datagram: InboundDatagram, reason: string): void {
-    this.#dropInbound(datagram, reason);
+    this.#downlink.drop(datagram, reason);
   }
 
   /** Closes the socket and settles every promise; what still waits is dropped. May be called twice. */
   close(): Promise<void> {
-    // First of all: whoever is told of a dropped datagram must find that no other one is taken.
     this.#isClosed = true;
     this.#closing ??= this.#close();
     return this.#closing;
@@ -258,168 +190,21 @@ export class UdpEndpoint {
     return bound;
   }
 
-  #transmit(batch: readonly Outbound[]): void {
-    this.#underWay += batch.length;
-    this.#socket.send(batch);
-    this.#checkQueue('upload', this.#shaper);
-  }
-
-  readonly #onDone = (outbound: Outbound, error: Error | undefined): void => {
-    if (error !== undefined && !this.closed && this.#retry.take(outbound, error)) return;
-    this.#underWay--;
-    if (error === undefined) {
-      const nowMs = this.#environment.scheduler.now();
-      this.#retry.reset();
-      this.#sent.add(outbound.bytes, nowMs);
-      outbound.fate?.left(nowMs);
-    } else if (error instanceof EndpointClosedError) {
-      this.#drop(outbound, 'closed', EndpointClosedError);
-    } else {
-      this.#failed(outbound, error);
-    }
-    if (this.#isDrained) this.#tellDrained();
-  };
-
-  #failed(outbound: Outbound, cause: Error): void {
-    this.#count(outbound, 'send-failed');
-    // First: whoever waits for this peer learns that it is unreachable, not that one datagram has failed.
-    if (errnoOf(cause) === 'ECONNREFUSED') this.onUnreachable(cause);
-    outbound.fate?.dropped(new SendFailedError(outbound.peer, cause));
-  }
-
-  #refuse(outbound: Outbound, reason: RefusalReason): void {
-    if (reason === 'overflow') this.#tellOverflow('upload', this.#shaper);
-    this.#count(outbound, reason);
-    // An error is worth its stack only where somebody takes it.
-    outbound.fate?.dropped(this.#refusalOf(outbound, reason));
-    if (this.#isDrained) this.#tellDrained();
-  }
-
-  #refusalOf({ peer, bytes }: Outbound, reason: RefusalReason): Error {
-    const { queuedBytes, queuedDatagrams, queueLimits } = this.#shaper;
-    switch (reason) {
-      case 'too-large':
-        return new MessageTooLargeError(bytes, this.options.maxDatagramSize);
-      case 'expired':
-        return new QueueTimeoutError(peer, queuedBytes, queueLimits.maxAgeMs);
-      default:
-        return new QueueOverflowError(peer, queuedBytes, queueLimits.maxBytes, queuedDatagrams);
-    }
-  }
-
-  #drop(outbound: Outbound, reason: string, ErrorType: new () => Error): void {
-    this.#count(outbound, reason);
-    outbound.fate?.dropped(new ErrorType());
-  }
-
-  #count({ bytes, peer }: Outbound, reason: string): void {
-    this.#sendDrops.count(reason, bytes);
-    if (this.events.has('drop')) this.events.emit('drop', { direction: 'upload', reason, bytes, peer });
-  }
-
-  #receive(batch: readonly ReceivedDatagram[]): void {
-    if (this.closed) return;
-    const nowMs = this.#environment.scheduler.now();
-    for (const { data, peer } of batch) {
-      const datagram = { data, peer, bytes: data.length, receivedAtMs: nowMs, queuedAtMs: nowMs };
-      const verdict = this.#gate.offer(datagram, nowMs);
-      if (verdict === 'pass') this.#deliver(datagram);
-      else if (verdict === 'queued') this.#receiveLoop.aim();
-      else this.#refuseInbound(datagram, verdict);
-    }
-  }
-
-  #deliver(datagram: InboundDatagram): void {
-    this.#received.add(datagram.bytes, this.#environment.scheduler.now());
-    this.#checkQueue('download', this.#gate);
-    this.onDatagram(datagram);
-  }
-
-  #refuseInbound(datagram: InboundDatagram, reason: string): void {
-    if (reason === 'overflow') this.#tellOverflow('download', this.#gate);
-    this.#dropInbound(datagram, reason);
-  }
-
-  #dropInbound({ bytes, peer }: InboundDatagram, reason: string): void {
-    this.#receiveDrops.count(reason, bytes);
-    if (this.events.has('drop')) this.events.emit('drop', { direction: 'download', reason, bytes, peer });
-  }
-
   #onSocketError(error: Error): void {
     if (errnoOf(error) === 'ECONNREFUSED') this.onUnreachable(error);
     // While binding, the same error rejects bind(): its caller is told.
     else if (this.#address !== undefined) this.events.error(error);
   }
 
-  #tellOverflow(direction: 'upload' | 'download', { queuedBytes, queuedDatagrams }: QueueFigures): void {
-    if (this.#fullQueues.has(direction)) return;
-    this.#fullQueues.add(direction);
-    this.events.emit('overflow', { direction, queuedBytes, queuedDatagrams });
-  }
-
-  #checkQueue(direction: 'upload' | 'download', queue: QueueFigures): void {
-    if (this.#fullQueues.size === 0) return;
-    const { maxBytes, maxDatagrams } = queue.queueLimits;
-    const isHalfEmpty = queue.queuedBytes <= maxBytes / 2 && queue.queuedDatagrams <= maxDatagrams / 2;
-    if (isHalfEmpty) this.#fullQueues.delete(direction);
-  }
-
-  get #isDrained(): boolean {
-    return this.#underWay === 0 && this.#shaper.queuedDatagrams === 0;
-  }
-
-  #tellDrained(): void {
-    if (this.#onDrained.size === 0) return;
-    for (const tell of this.#onDrained) tell();
-    this.#onDrained.clear();
-  }
-
   async #close(): Promise<void> {
     // A signal may outlive many endpoints: it must not hold on to them.
     this.options.socket.signal?.removeEventListener('abort', this.#onAbort);
-    this.#sendLoop.stop();
-    this.#receiveLoop.stop();
-    for (let item = this.#shaper.discard(); item !== undefined; item = this.#shaper.discard()) {
-      this.#drop(item, 'closed', EndpointClosedError);
-    }
-    for (let item = this.#gate.discard(); item !== undefined; item = this.#gate.discard()) {
-      this.#dropInbound(item, 'closed');
-    }
-    for (const outbound of this.#retry.drain()) outbound.done(new EndpointClosedError());
+    this.#downlink.close();
+    this.#uplink.close();
     await this.#binding?.catch(ignore);
     await this.#socket.close();
-    this.#tellDrained();
     this.events.emit('close');
   }
 }
-
-/** A datagram on its way out. */
-class Outbound implements Retryable, Queueable {
-  queuedAtMs = 0;
-  refusals = 0;
-
-  constructor(
-    readonly data: Uint8Array,
-    readonly peer: PeerAddress,
-    readonly fate: Fate | undefined,
-    readonly mayUseReserve: boolean,
-    private readonly onDone: (outbound: Outbound, error: Error | undefined) => void,
-  ) {}
-
-  get bytes(): number {
-    return this.data.length;
-  }
-
-  done(error?: Error): void {
-    this.onDone(this, error);
-  }
-}
-
-type RefusalReason = 'too-large' | 'overflow' | 'expired' | 'exceeded';
-
-type QueueFigures = Pick<UploadShaper<Outbound>, 'queuedBytes' | 'queuedDatagrams' | 'queueLimits'>;
-
-// Room for an id, a code and a sentence; anything longer waits its turn.
-const MAX_REFUSAL_BYTES = 512;
 
 function ignore(): void {}

@@ -8,7 +8,7 @@ import type {
 import type { EventPacket, InboundPacket, RawPacket, RequestPacket } from '../codec/packet.js';
 import type { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
-import type { InboundDatagram } from '../endpoint/udp-endpoint.js';
+import type { InboundDatagram } from '../endpoint/downlink.js';
 import type { HandlerStats } from '../telemetry/stats.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import { DATAGRAM_ROUTE } from './on-datagram.decorator.js';

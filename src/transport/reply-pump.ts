@@ -14,7 +14,8 @@ import {
 } from '../endpoint/endpoint.errors.js';
 import type { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
-import type { Fate, InboundDatagram } from '../endpoint/udp-endpoint.js';
+import type { InboundDatagram } from '../endpoint/downlink.js';
+import type { Fate } from '../endpoint/uplink.js';
 import { flatten, isAsyncIterable, pullFrom } from './async-iterable.js';
 import type { ReplyForm } from './reply-form.js';
 

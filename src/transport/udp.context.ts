@@ -1,7 +1,7 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { PacketMetadata } from '../codec/packet.js';
-import type { InboundDatagram } from '../endpoint/udp-endpoint.js';
+import type { InboundDatagram } from '../endpoint/downlink.js';
 import type { ReplyPump } from './reply-pump.js';
 
 /** What a handler can learn about the datagram it serves: `handle(@Payload() data, @Ctx() context: UdpContext)`. */

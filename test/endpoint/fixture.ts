@@ -6,7 +6,8 @@ import {
   type EndpointOptions,
   type UdpEndpointOptions,
 } from '../../src/endpoint/endpoint.options.js';
-import { UdpEndpoint, type InboundDatagram } from '../../src/endpoint/udp-endpoint.js';
+import type { InboundDatagram } from '../../src/endpoint/downlink.js';
+import { UdpEndpoint } from '../../src/endpoint/udp-endpoint.js';
 import { systemEnvironment, type UdpEnvironment } from '../../src/endpoint/udp-environment.js';
 
 export interface EndpointSetup extends UdpEndpointOptions {

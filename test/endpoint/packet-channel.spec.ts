@@ -12,7 +12,7 @@ import {
   TooManyRequestsError,
 } from '../../src/endpoint/endpoint.errors.js';
 import { PacketChannel } from '../../src/endpoint/packet-channel.js';
-import type { InboundDatagram } from '../../src/endpoint/udp-endpoint.js';
+import type { InboundDatagram } from '../../src/endpoint/downlink.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
 import { VirtualNetwork } from '../../src/testing/virtual-network.js';
 import { Probes, rejection, type EndpointSetup } from './fixture.js';

@@ -369,6 +369,7 @@ describe('PacketChannel', () => {
       const { clock, client, ask } = await setUp();
       const answers = [ask('a', 1), ask('b', 2, { timeoutMs: Infinity })];
       await Promise.all([client.close(), client.close()]);
+      expect(clock.pendingTimers).toBe(0);
       for (const { told } of answers) expect(told).toEqual(['EndpointClosedError @0']);
       expect(ask('c', 3).error).toBeInstanceOf(EndpointClosedError);
       await clock.advance(1000);

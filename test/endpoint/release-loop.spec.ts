@@ -43,6 +43,17 @@ describe('ReleaseLoop', () => {
     ]);
   });
 
+  it('asks for one turn, however often it is aimed', () => {
+    const { clock, loop, queue, offer } = setUp({ rate: 1000, burst: 100 });
+    let turns = 0;
+    clock.soon = () => void turns++;
+    queue.pause(clock.now());
+    offer(100);
+    queue.resume(clock.now());
+    for (let count = 0; count < 5; count++) loop.aim();
+    expect(turns).toBe(1);
+  });
+
   it('releases 256 at a time when there is no limit', async () => {
     const { clock, loop, queue, offer, releases } = setUp({});
     queue.pause(clock.now());

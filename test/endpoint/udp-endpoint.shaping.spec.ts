@@ -270,11 +270,28 @@ describe('UdpEndpoint on a virtual network', () => {
     });
 
     it('find the endpoint closed when a dropped datagram is told', async () => {
-      const { sender, send } = await setUp({ upload: { rate: 100, burst: 100 } });
-      void send(100);
-      const second = rejection(send(100)).then(async (error) => [error, await rejection(send(100))]);
-      await sender.endpoint.close();
-      for (const error of await second) expect(error).toBeInstanceOf(EndpointClosedError);
+      const { sender, receiver } = await setUp({ upload: { rate: 100, burst: 100 } });
+      const { endpoint } = sender;
+      const told: Error[] = [];
+      let wasClosed = false;
+      const left = (): void => undefined;
+      endpoint.post(Buffer.alloc(100), receiver.peer);
+      endpoint.post(Buffer.alloc(100), receiver.peer, {
+        left,
+        dropped: (first) => {
+          told.push(first);
+          wasClosed = endpoint.closed;
+          endpoint.post(Buffer.alloc(1), receiver.peer, {
+            left,
+            dropped: (second) => void told.push(second),
+          });
+        },
+      });
+      await endpoint.close();
+      expect(wasClosed).toBe(true);
+      expect(told).toHaveLength(2);
+      for (const error of told) expect(error).toBeInstanceOf(EndpointClosedError);
+      expect(endpoint.upload.stats().queuedDatagrams).toBe(0);
     });
   });
 

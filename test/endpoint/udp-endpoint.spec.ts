@@ -247,7 +247,8 @@ describe('UdpEndpoint on node:dgram', () => {
     });
 
     it('in the tick of a thousand sends into a limit tells each what became of it', async () => {
-      const [a, b] = await pair({ upload: { rate: 1000, burst: 5000 } });
+      // So slow that no further datagram earns its way while the loop below runs.
+      const [a, b] = await pair({ upload: { rate: 0.001, burst: 5000 }, queue: { maxAge: Infinity } });
       const sends = Array.from({ length: 1000 }, () => a.endpoint.send(Buffer.alloc(10), b.peer));
       const closed = a.endpoint.close();
       const outcomes = await Promise.allSettled(sends);

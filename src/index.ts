@@ -49,7 +49,12 @@ export type { DropEvent, OverflowEvent, UdpEvents } from './endpoint/endpoint.ev
 export type { UdpEndpointOptions } from './endpoint/endpoint.options.js';
 export type { PeerLike } from './endpoint/host-cache.js';
 export type { Scheduler } from './endpoint/scheduler.js';
-export type { MulticastOptions, SocketOptions, UdpSocketOptions } from './endpoint/socket.options.js';
+export type {
+  MulticastGroup,
+  MulticastOptions,
+  SocketOptions,
+  UdpSocketOptions,
+} from './endpoint/socket.options.js';
 export type { Throttle } from './endpoint/throttle.js';
 export type { UdpEnvironment } from './endpoint/udp-environment.js';
 

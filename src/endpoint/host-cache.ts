@@ -56,6 +56,9 @@ export class HostCache {
   #ask(host: string): Promise<string> {
     let pending = this.#pending.get(host);
     if (pending === undefined) {
+      if (this.#pending.size >= MAX_HOSTS) {
+        return Promise.reject(new HostNotFoundError(host, `${MAX_HOSTS} look-ups are under way`));
+      }
       pending = this.#find(host).finally(() => this.#pending.delete(host));
       this.#pending.set(host, pending);
     }

@@ -84,16 +84,16 @@ export class PacketChannel {
    * @returns a function that gives the request up; nothing is told after it
    */
   request(question: Question, peer: PeerAddress, times: RequestTimes, answer: Answer): () => void {
-    const id = this.#freshId();
-    const request = new Inquiry(this, id, peer, times, answer);
-    const giveUp = (): void => void this.#pending.remove(request);
+    let id: PacketId;
     let data: Uint8Array;
     try {
+      id = this.#freshId();
       data = this.#encode({ kind: 'request', id, ...question }, peer);
     } catch (error) {
       answer.failed(error as Error);
-      return giveUp;
+      return ignore;
     }
+    const request = new Inquiry(this, id, peer, times, answer);
     if (this.endpoint.closed) answer.failed(new EndpointClosedError());
     else if (!this.#pending.add(request, this.scheduler.now() + times.timeoutMs)) {
       answer.failed(new TooManyRequestsError(this.#pending.capacity));
@@ -101,7 +101,7 @@ export class PacketChannel {
       this.#aim();
       this.endpoint.post(data, peer, request);
     }
-    return giveUp;
+    return () => void this.#pending.remove(request);
   }
 
   /** Tells a peer something. @throws as {@link reply}, and as {@link UdpEndpoint.send} */
@@ -179,6 +179,9 @@ export class PacketChannel {
     } catch (error) {
       const reason = error instanceof MalformedDatagramError ? error.reason : 'codec failed';
       return this.endpoint.countDrop(datagram, `malformed: ${reason}`);
+    }
+    if (typeof packets !== 'object' || packets === null) {
+      return this.endpoint.countDrop(datagram, 'malformed: codec failed');
     }
     if (isList(packets)) for (const packet of packets) this.#dispatch(packet, datagram);
     else this.#dispatch(packets, datagram);
@@ -285,6 +288,8 @@ class Inquiry implements PendingRequest<ReplyPacket>, Fate {
 function isLast({ isDisposed, err, code }: ReplyPacket): boolean {
   return isDisposed === true || code !== undefined || (err !== undefined && err !== null);
 }
+
+function ignore(): void {}
 
 function isList(packets: Packet | readonly Packet[]): packets is readonly Packet[] {
   return Array.isArray(packets);

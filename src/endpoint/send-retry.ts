@@ -36,6 +36,17 @@ export class SendRetry<T extends Retryable> {
     return true;
   }
 
+  /**
+   * Puts a datagram behind those that wait, so that they keep their order.
+   *
+   * @returns false when nothing waits, or too much does: the kernel is to be asked
+   */
+  joinLine(datagram: T): boolean {
+    if (this.#waiting.length === 0 || this.#waiting.length >= MAX_WAITING) return false;
+    this.#waiting.push(datagram);
+    return true;
+  }
+
   /** The kernel took something: the next refusal starts with the shortest wait. */
   reset(): void {
     this.#backoffMs = SHORTEST_MS;

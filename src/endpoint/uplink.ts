@@ -110,7 +110,10 @@ export class Uplink {
 
   #transmit(batch: readonly Outbound[]): void {
     this.#underWay += batch.length;
-    this.parts.transmit(batch);
+    // What the kernel had no room for goes first.
+    const isClear = this.#retry.waiting === 0;
+    const sendable = isClear ? batch : batch.filter((outbound) => !this.#retry.joinLine(outbound));
+    if (sendable.length > 0) this.parts.transmit(sendable);
     this.#losses.relieved();
   }
 

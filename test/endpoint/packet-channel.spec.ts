@@ -272,6 +272,17 @@ describe('PacketChannel', () => {
       expect(server.stats().events).toBe(1);
     });
 
+    it('and makes the codec give no packet at all is counted', async () => {
+      const codec = new JsonCodec();
+      codec.decode = () => undefined as never;
+      const { clock, client, server, peer } = await setUp({ codec });
+      await client.endpoint.send(Buffer.from('x'), peer);
+      await clock.advance(1);
+      expect(server.endpoint.download.stats().drops).toEqual({
+        'malformed: codec failed': { datagrams: 1, bytes: 1 },
+      });
+    });
+
     it('may hold several packets, or none', async () => {
       const json = new JsonCodec();
       const codec: DatagramCodec = {
@@ -497,6 +508,16 @@ function local({ endpoint }: PacketChannel): PeerAddress {
 function idOf(packet: InboundPacket): PacketId {
   return packet.kind === 'request' ? packet.id : 0;
 }
+
+describe('a codec whose createId() throws', () => {
+  it('fails the request', async () => {
+    const codec = idCodec(() => {
+      throw new RangeError('out of ids');
+    });
+    const { ask } = await setUp({ codec });
+    expect(ask('x', 1).error).toBeInstanceOf(RangeError);
+  });
+});
 
 function idCodec(createId: () => PacketId): DatagramCodec {
   return Object.assign(new JsonCodec(), { createId });

@@ -48,6 +48,17 @@ describe('SendRetry', () => {
     expect(retry.waiting).toBe(0);
   });
 
+  it('lets what comes later queue up behind those that wait, and only then', async () => {
+    const { clock, retry, sent } = setUp();
+    const [first, second, third] = [datagram(), datagram(), datagram()];
+    expect(retry.joinLine(first)).toBe(false);
+    retry.take(first, errno('ENOBUFS'));
+    expect(retry.joinLine(second)).toBe(true);
+    await clock.advance(1);
+    expect(sent.map(({ item }) => item)).toEqual([first, second]);
+    expect(retry.joinLine(third)).toBe(false);
+  });
+
   it('is not put off by further refusals', async () => {
     const { clock, retry, sent } = setUp();
     for (let step = 0; step < 4; step++) {

@@ -144,6 +144,14 @@ describe('PacketChannel', () => {
       expect(client.stats().inFlight).toBe(0);
     });
 
+    it('fails a request whose id the codec cannot make', async () => {
+      const codec = idCodec(() => {
+        throw new RangeError('out of ids');
+      });
+      const { ask } = await setUp({ codec });
+      expect(ask('x', 1).error).toBeInstanceOf(RangeError);
+    });
+
     it('that is larger than a datagram fails at once', async () => {
       const { client, ask } = await setUp({ sending: { maxDatagramSize: 50 } });
       expect(ask('x', 'y'.repeat(50)).error).toBeInstanceOf(MessageTooLargeError);
@@ -508,16 +516,6 @@ function local({ endpoint }: PacketChannel): PeerAddress {
 function idOf(packet: InboundPacket): PacketId {
   return packet.kind === 'request' ? packet.id : 0;
 }
-
-describe('a codec whose createId() throws', () => {
-  it('fails the request', async () => {
-    const codec = idCodec(() => {
-      throw new RangeError('out of ids');
-    });
-    const { ask } = await setUp({ codec });
-    expect(ask('x', 1).error).toBeInstanceOf(RangeError);
-  });
-});
 
 function idCodec(createId: () => PacketId): DatagramCodec {
   return Object.assign(new JsonCodec(), { createId });

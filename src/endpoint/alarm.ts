@@ -11,17 +11,22 @@ export class Alarm {
     private readonly ring: () => void,
   ) {}
 
-  /** Aims at an instant, instead of the one aimed at before; `Infinity` disarms. */
-  aim(atMs: number): void {
+  /**
+   * Aims at an instant, instead of the one aimed at before; `Infinity` disarms.
+   *
+   * @param isExact see {@link Scheduler.after}
+   */
+  aim(atMs: number, isExact = false): void {
     if (atMs === this.#aimMs) return;
     this.disarm();
     if (atMs === Infinity) return;
     this.#aimMs = atMs;
-    this.#cancel = this.scheduler.after(Math.max(0, atMs - this.scheduler.now()), () => {
+    const ring = (): void => {
       this.#aimMs = Infinity;
       this.#cancel = undefined;
       this.ring();
-    });
+    };
+    this.#cancel = this.scheduler.after(Math.max(0, atMs - this.scheduler.now()), ring, isExact);
   }
 
   disarm(): void {

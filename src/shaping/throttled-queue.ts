@@ -80,6 +80,18 @@ export class ThrottledQueue<T extends Queueable> {
     return Math.min(MAX_BATCH, Math.max(1, Math.ceil(datagrams)));
   }
 
+  /**
+   * How much later than `nextEventMs` the head may be released without losing rate: until the bucket is full.
+   *
+   * @returns milliseconds; 0 when the head is as large as the burst, `Infinity` when nothing waits
+   */
+  get latenessAllowedMs(): number {
+    const head = this.#queue.peek();
+    const { burstBytes, bandwidth } = this.#bucket;
+    if (head === undefined || burstBytes === Infinity) return Infinity;
+    return ((burstBytes - Math.min(head.bytes, burstBytes)) * 1000) / bandwidth.rateBytesPerSecond;
+  }
+
   setBandwidth(bandwidth: Bandwidth, nowMs: number): void {
     this.#bucket.setBandwidth(bandwidth, nowMs);
   }

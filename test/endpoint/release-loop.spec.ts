@@ -19,6 +19,22 @@ describe('ReleaseLoop', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it.each([
+    ['exactly, when the burst cannot make up for a late one', 100, true],
+    ['exactly, when it makes up for less than timers are late', 103, true],
+    ['about, when it makes up for more', 200, false],
+  ])('asks to be woken %s', (_what, burst, isExact) => {
+    const { clock, offer } = setUp({ rate: 1000, burst });
+    const asked: unknown[] = [];
+    clock.after = (_delayMs, _task, exact?: boolean) => {
+      asked.push(exact);
+      return () => undefined;
+    };
+    for (let count = 0; count < 3; count++) offer(100);
+    expect(asked).toContain(isExact);
+    expect(asked).not.toContain(!isExact);
+  });
+
   it('releases after a stall what the bucket allows, and no more', async () => {
     const { clock, offer, releases } = setUp({ rate: 1000, burst: 200 });
     for (let count = 0; count < 10; count++) offer(100);

@@ -272,6 +272,29 @@ describe('ThrottledQueue', () => {
     });
   });
 
+  describe('latenessAllowedMs', () => {
+    it.each([
+      // From the head's instant on the bucket gathers what is left of the burst: 1 byte a millisecond here.
+      ['until the bucket is full again', 100, 400],
+      ['not at all when the head is the whole burst', 500, 0],
+      ['not at all when the head is more than the burst', 700, 0],
+    ])('is %s', (_what, bytes, expected) => {
+      const queue = create();
+      offer(queue, 500, 0);
+      expect(offer(queue, bytes, 0)).toBe('queued');
+      expect(queue.latenessAllowedMs).toBe(expected);
+    });
+
+    it('is endless when nothing waits, or there is no limit', () => {
+      const queue = create();
+      expect(queue.latenessAllowedMs).toBe(Infinity);
+      offer(queue, 500, 0);
+      offer(queue, 500, 0);
+      queue.setBandwidth(limit(Infinity, Infinity), 0);
+      expect(queue.latenessAllowedMs).toBe(Infinity);
+    });
+  });
+
   describe('headAgeMs', () => {
     it('is the wait of the oldest datagram, and 0 when none waits or the clock stepped back', () => {
       const queue = create();

@@ -322,6 +322,19 @@ describe('TokenBucket', () => {
     );
   });
 
+  it(`conforms at that instant however often it was asked before (seed ${seed})`, () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e6 }), fc.integer({ min: 1, max: 5000 }), (rate, questions) => {
+        const bucket = new TokenBucket({ rateBytesPerSecond: rate, burstBytes: 1, burstTimeMs: 20 }, 0);
+        bucket.debit(1232);
+        const atMs = bucket.delayFor(1, 0);
+        for (let nth = 0; nth < questions; nth++) bucket.advance((atMs * nth) / questions);
+        expect(bucket.delayFor(1, atMs)).toBe(0);
+      }),
+      { seed },
+    );
+  });
+
   it(`gathers exactly rate * time, whenever it is asked in between (seed ${seed})`, () => {
     const pieces = fc.array(fc.double({ min: 0, max: 1000, noNaN: true }), { maxLength: 50 });
     fc.assert(

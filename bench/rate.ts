@@ -1,7 +1,7 @@
 /**
  * How exact the upload limit is: the rate that a process of its own sees on loopback, from arrival to arrival.
  *
- *     npm run bench:rate -- [--seconds 10] [--only 64kB]
+ *     npm run bench:rate -- [--seconds 10] [--only 64kB,100B@1MB]
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
@@ -91,7 +91,8 @@ async function runCase(chosen: Case, ceiling: Measurement): Promise<Result> {
 }
 
 function chosenCases(): Case[] {
-  const chosen = CASES.filter(({ name }) => name.includes(values.only ?? ''));
+  const wanted = (values.only ?? '').split(',');
+  const chosen = CASES.filter(({ name }) => wanted.some((part) => name.includes(part)));
   if (chosen.length === 0)
     throw new Error(`--only names none of ${CASES.map(({ name }) => name).join(', ')}`);
   if (values.seconds === undefined) return chosen;

@@ -2,7 +2,6 @@ import type {
   BaseRpcContext,
   ConsumerDeserializer,
   ConsumerSerializer,
-  IncomingRequest,
   MessageHandler,
 } from '@nestjs/microservices';
 import type { EventPacket, InboundPacket, RawPacket, RequestPacket } from '../codec/packet.js';
@@ -108,8 +107,8 @@ export class Dispatcher implements PumpOwner {
     try {
       const { id, pattern, data, metadata } = (await deserializer.deserialize(
         message,
-      )) as Partial<IncomingRequest>;
-      const question = { pattern: pattern as unknown, data: data as unknown, metadata };
+      )) as Partial<RequestPacket>;
+      const question = { pattern, data, metadata };
       if (this.#isClosing) this.#refuse(packet, datagram, 'closing');
       else if (id === undefined) this.#handle({ kind: 'event', ...question }, datagram);
       else this.#handle({ kind: 'request', id, ...question }, datagram);

@@ -24,8 +24,9 @@ const load = new Load(client, REQUESTS_PER_SECOND);
 const view = new View(transport, load, process.stdout);
 
 await new Promise<void>((resolve) => {
-  process.once('SIGINT', resolve);
-  process.once('SIGTERM', resolve);
+  // Not once: a terminal and npm may each pass the signal on, and a second one must not cut the drain short.
+  process.on('SIGINT', resolve);
+  process.on('SIGTERM', resolve);
   if (SECONDS !== Infinity) setTimeout(resolve, SECONDS * 1000);
 });
 

@@ -30,7 +30,8 @@ export class View {
       `${seconds.toFixed(1)} s: sent ${kilobytes(upload.bytes)} kB in ${upload.datagrams} datagrams, ` +
         `${kilobytes(upload.bytes / seconds)} kB/s of ${kilobytes(upload.limitBytesPerSecond)} kB/s`,
       `replies that found the queue full: ${upload.drops.overflow?.datagrams ?? 0}, lost without a word: ${handlers.lostReplies}`,
-      `client: ${asked} asked, ${answered} answered, ${refused} told of overflow, ${unanswered} unanswered`,
+      `client: ${asked} asked, ${answered} answered, ${refused} told of overflow, ${unanswered} unanswered, ` +
+        `${asked - answered - refused - unanswered} still waiting`,
     ].join('\n');
   }
 

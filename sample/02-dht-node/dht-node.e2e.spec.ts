@@ -10,7 +10,7 @@ import { Program } from '../../test/support/programs.js';
 import { RawPeer } from '../../test/support/raw-peer.js';
 import { AppModule } from './app.module.js';
 import { DhtService } from './dht.service.js';
-import { FIND_NODE_QUERY } from './recorded-datagrams.js';
+import { ANSWERS, FIND_NODE_QUERY } from './recorded-datagrams.js';
 
 jest.setTimeout(30_000);
 
@@ -84,9 +84,13 @@ describe('02-dht-node, for the bittorrent-dht client', () => {
     expect(await dht.ping({ host: HOST, port: node.address().port })).toEqual(node.nodeId);
   });
 
-  it('can be joined by name of a node', async () => {
-    const node = await join();
-    expect(await dht.join([{ host: 'localhost', port: node.address().port }])).toBeGreaterThan(0);
+  it('joins through a node that does not know it, by name', async () => {
+    const node = await join(false);
+    expect(dht.table.size).toBe(0);
+    expect(await dht.join([{ host: 'localhost', port: node.address().port }])).toBe(1);
+    expect(dht.table.closest(node.nodeId)).toEqual([
+      { id: Buffer.from(node.nodeId), address: HOST, port: node.address().port },
+    ]);
   });
 });
 
@@ -149,10 +153,24 @@ describe('02-dht-node, for anybody', () => {
     const counted = Object.entries(drops).filter(([reason]) => reason.startsWith('malformed: '));
     expect(counted.reduce((sum, [, { datagrams }]) => sum + datagrams, 0)).toBe(malformed.length);
   });
+
+  it('counts an answer that it did not ask for, and says nothing to it', async () => {
+    for (const answer of ANSWERS) await stranger.send(answer, port);
+    // The only datagram that comes back belongs to the query.
+    expect(await ask(FIND_NODE_QUERY)).toMatchObject({ y: 'r', t: '#K' });
+    expect(transport.stats().packets.unknownReplies).toBe(ANSWERS.length);
+    expect(transport.stats().upload.datagrams).toBe(1);
+    expect(dht.table.size).toBe(1);
+  });
+
+  it('refuses queries with a server error while it closes', async () => {
+    await transport.stopIntake();
+    expect(await ask(FIND_NODE_QUERY)).toEqual({ t: '#K', y: 'e', e: [202, 'the service is closing'] });
+  });
 });
 
 describe('02-dht-node, as a program', () => {
-  it('says where it listens, joins, and ends on SIGINT', async () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('says where it listens, joins, and ends on %s', async (signal) => {
     const program = new Program('sample/02-dht-node/main.ts', [], {
       DHT_PORT: '0',
       DHT_UPLOAD: '20 kB/s',
@@ -161,15 +179,16 @@ describe('02-dht-node, as a program', () => {
     await program.line(/^DHT node [0-9a-f]{40} on 127\.0\.0\.1:\d+/);
     await program.line(/^upload 20 kB\/s, download 100 kB\/s/);
     await program.line(/^joined: 1 nodes known/);
-    program.kill('SIGINT');
-    expect(await program.ended).not.toBe(1);
+    program.kill(signal);
+    // Nest passes the signal on once everything is closed: a shell sees what ended the program.
+    expect(await program.ended).toBe(signal);
     expect(dht.table.size).toBe(1);
   });
 });
 
-/** A client that nobody here wrote, which knows our node only. */
-async function join(): Promise<Client> {
-  const client = new Client({ bootstrap: [`${HOST}:${port}`], host: HOST });
+/** A client that nobody here wrote, which knows our node only, or nobody: never those that it would ask itself. */
+async function join(bootstrap: string[] | false = [`${HOST}:${port}`]): Promise<Client> {
+  const client = new Client({ bootstrap, host: HOST });
   clients.push(client);
   const ready = once(client, 'ready');
   client.listen(0, HOST);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { ThrottledUdpClient, UdpRecordBuilder } from 'nestjs-throttled-udp';
 import { firstValueFrom } from 'rxjs';
@@ -17,7 +18,13 @@ export class DhtService {
 
   /** Joins the DHT through nodes whose ids are not known yet. @returns how many nodes are known then */
   async join(bootstrap: readonly HostAndPort[]): Promise<number> {
-    await Promise.allSettled(bootstrap.map((peer) => this.#ask(peer, 'find_node', { target: this.id })));
+    await Promise.allSettled(
+      bootstrap.map(async ({ host, port }) => {
+        // Nodes know each other by address: under a name the answer would be of no use to the table.
+        const { address } = await lookup(host, { family: 4 });
+        await this.ping({ host: address, port });
+      }),
+    );
     await this.findNode(this.id);
     return this.table.size;
   }

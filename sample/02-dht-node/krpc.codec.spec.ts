@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { PeerAddress } from 'nestjs-throttled-udp';
 import { runCodecConformance } from 'nestjs-throttled-udp/testing';
 import { KrpcCodec } from './krpc.codec.js';
 import { ANSWERS, FIND_NODE_QUERY } from './recorded-datagrams.js';
@@ -35,5 +36,18 @@ describe('KrpcCodec', () => {
     expect(packet).toMatchObject({ kind: 'reply', id: Buffer.from('#K').toString('hex'), isDisposed: true });
     const { response } = packet as { response: { id: Buffer; nodes: Buffer } };
     expect([response.id.length, response.nodes.length]).toEqual([20, 16 * 26]);
+  });
+
+  it.each([
+    ['no-handler', 204],
+    ['closing', 202],
+    ['overflow', 202],
+    ['too-large', 202],
+  ])('says %s as error %i', (code, number) => {
+    const codec = new KrpcCodec();
+    const peer = PeerAddress.of('10.0.0.1', 6881);
+    const packet = { kind: 'reply', id: 'aa01', err: 'why', code, isDisposed: true } as const;
+    const datagram = codec.encode(packet, { peer, maxBytes: 1232 });
+    expect(codec.decode(datagram!)).toMatchObject({ id: 'aa01', err: { code: number, message: 'why' } });
   });
 });

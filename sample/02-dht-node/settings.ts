@@ -27,13 +27,17 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
 }
 
 function readHostAndPort(text: string): HostAndPort {
-  const colon = text.lastIndexOf(':');
-  if (colon < 1) throw new Error(`DHT_BOOTSTRAP must be host:port,host:port, got ${text}`);
-  return { host: text.slice(0, colon).trim(), port: readPort(text.slice(colon + 1), 'DHT_BOOTSTRAP') };
+  const [, host, port] = /^([^:]+):([^:]*)$/.exec(text.trim()) ?? [];
+  if (host === undefined || port === undefined) {
+    throw new Error(`DHT_BOOTSTRAP must be host:port,host:port, got '${text}'`);
+  }
+  return { host, port: readPort(port, 'DHT_BOOTSTRAP', 1) };
 }
 
-function readPort(text: string, name: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new Error(`${name} needs a port, 0 to 65535, got ${text}`);
+/** @param least 0 where the system may choose one, 1 where somebody must listen there */
+function readPort(text: string, name: string, least = 0): number {
+  // Number() alone would take nothing for 0, and '0x1F' for 31.
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (port >= least && port <= 65_535) return port;
+  throw new Error(`${name} needs a port, ${least} to 65535, got '${text}'`);
 }

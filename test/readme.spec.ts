@@ -1,11 +1,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { JsonCodec, type Packet } from '../src/index.js';
 import { Program } from './support/programs.js';
 import { RawPeer } from './support/raw-peer.js';
-
-jest.setTimeout(30_000);
 
 /** Fenced blocks of a language, with the name that stands in their first line as a comment. */
 function blocksOf(file: string, language: string): { name: string; text: string }[] {

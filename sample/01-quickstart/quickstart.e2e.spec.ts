@@ -1,8 +1,6 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Program } from '../../test/support/programs.js';
 import { RawPeer } from '../../test/support/raw-peer.js';
-
-jest.setTimeout(30_000);
 
 const MAIN = 'sample/01-quickstart/main.ts';
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { INestMicroservice } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import bencode from 'bencode';
 import { Client } from 'bittorrent-dht';
 import { throttledUdp, ThrottledUdpTransport } from 'nestjs-throttled-udp';
@@ -11,8 +11,6 @@ import { RawPeer } from '../../test/support/raw-peer.js';
 import { AppModule } from './app.module.js';
 import { DhtService } from './dht.service.js';
 import { ANSWERS, FIND_NODE_QUERY } from './recorded-datagrams.js';
-
-jest.setTimeout(30_000);
 
 const HOST = '127.0.0.1';
 

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { Controller, type Type } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   OnDatagram,
   RawCodec,
@@ -11,8 +11,6 @@ import {
 } from 'nestjs-throttled-udp';
 import { ManualClock, VirtualNetwork } from 'nestjs-throttled-udp/testing';
 import { ANSWERS } from './recorded-datagrams.js';
-
-jest.setTimeout(30_000);
 
 describe('what a DHT node at 100 B/s does with answers of 486 bytes', () => {
   it('handles one every 4.86 s, to the millisecond', async () => {

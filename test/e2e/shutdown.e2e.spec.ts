@@ -1,4 +1,4 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Controller, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern } from '@nestjs/microservices';
@@ -7,8 +7,6 @@ import { RawCodec, throttledUdp, ThrottledUdpModule, ThrottledUdpTransport } fro
 import { startService } from '../support/apps.js';
 import { Program } from '../support/programs.js';
 import { RawPeer } from '../support/raw-peer.js';
-
-jest.setTimeout(30_000);
 
 const order: string[] = [];
 let finish: () => void = () => undefined;

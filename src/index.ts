@@ -1,12 +1,17 @@
 export { InvalidOptionError } from './common/invalid-option.error.js';
 export { PeerAddress, type AddressFamily } from './common/peer-address.js';
 export { ThrottledUdpError } from './common/throttled-udp.error.js';
+export type { TrafficClassName } from './common/traffic-class.js';
 
 export type { BandwidthOptions } from './shaping/bandwidth.options.js';
 export type { ByteSize } from './shaping/byte-size.js';
 export type { DownloadOptions, OnLimit } from './shaping/download.options.js';
-export type { QueueOptions } from './shaping/queue.options.js';
+export type { Overhead } from './shaping/overhead.js';
+export type { PeerKeyOption } from './shaping/peer-key.js';
+export type { PerPeerOptions } from './shaping/per-peer.options.js';
+export type { HoldOptions, OverflowPolicy, QueueOptions } from './shaping/queue.options.js';
 export { formatRate, parseRate, type Rate } from './shaping/rate.js';
+export type { TrafficClassesOptions, TrafficClassOptions } from './shaping/traffic-class.options.js';
 
 export type { DatagramCodec, EncodeContext } from './codec/datagram-codec.js';
 export { JsonCodec } from './codec/json.codec.js';
@@ -34,6 +39,7 @@ export type {
 } from './endpoint/datagram-socket.js';
 export {
   BindError,
+  DatagramDroppedError,
   EndpointClosedError,
   HostNotFoundError,
   MessageTooLargeError,
@@ -43,6 +49,7 @@ export {
   QueueTimeoutError,
   RequestTimeoutError,
   SendFailedError,
+  TooManyPeersError,
   TooManyRequestsError,
 } from './endpoint/endpoint.errors.js';
 export type { DropEvent, OverflowEvent, UdpEvents } from './endpoint/endpoint.events.js';
@@ -55,21 +62,35 @@ export type {
   SocketOptions,
   UdpSocketOptions,
 } from './endpoint/socket.options.js';
-export type { Throttle } from './endpoint/throttle.js';
+export type {
+  Adjustable,
+  HandlerThrottle,
+  PeerThrottle,
+  Throttle,
+  UploadThrottle,
+} from './endpoint/throttle.js';
 export type { UdpEnvironment } from './endpoint/udp-environment.js';
 
 export type { DropCount } from './telemetry/drop-counters.js';
 export type {
+  BacklogStats,
   BoundAddress,
+  ClassStats,
   DirectionStats,
   EndpointStats,
+  HandlerLimitStats,
   HandlerStats,
+  LimitStats,
   PacketStats,
+  PeerStats,
 } from './telemetry/stats.js';
+export type { TrafficStats } from './telemetry/traffic-figures.js';
 
 export { AsyncIterableInterceptor } from './transport/async-iterable.interceptor.js';
 export type { ThrottledUdpCallOptions, ThrottledUdpClientOptions } from './transport/client.options.js';
+export { Bandwidth, TrafficClass, Unmetered } from './transport/handler-terms.decorators.js';
 export { OnDatagram } from './transport/on-datagram.decorator.js';
+export type { UdpSendOptions } from './transport/send.options.js';
 export { ThrottledUdpClient, type ClientStats } from './transport/throttled-udp.client.js';
 export { ThrottledUdpTransport, type TransportStats } from './transport/throttled-udp.transport.js';
 export { getTransportId } from './transport/transport-id.js';

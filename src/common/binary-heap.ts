@@ -41,6 +41,13 @@ export class BinaryHeap<T extends HeapEntry> {
     this.#sink(last.heapIndex, last);
   }
 
+  /** Puts an entry right whose order has changed; one that is not inside is left alone. */
+  update(entry: T): void {
+    if (entry.heapIndex < 0) return;
+    this.#rise(entry.heapIndex, entry);
+    this.#sink(entry.heapIndex, entry);
+  }
+
   #rise(start: number, entry: T): void {
     let index = start;
     while (index > 0) {

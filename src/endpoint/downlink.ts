@@ -1,24 +1,20 @@
+import type { Packet } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
-import type { Queueable } from '../shaping/datagram-queue.js';
+import { DEFAULT_RANK, type ClassRank } from '../common/traffic-class.js';
 import { DownloadGate } from '../shaping/download-gate.js';
+import type { Verdict } from '../shaping/fair-shaper.js';
 import type { DownloadLimits } from '../shaping/download.options.js';
-import { DropCounters } from '../telemetry/drop-counters.js';
-import { RateMeter } from '../telemetry/rate-meter.js';
+import type { CostOf } from '../shaping/overhead.js';
+import type { PeerLimits } from '../shaping/per-peer.options.js';
+import { Shaped } from '../shaping/shaped.js';
+import { DEFAULT_TERMS } from '../shaping/traffic-class.options.js';
+import { DirectionFigures } from '../telemetry/direction-figures.js';
 import type { ReceivedDatagram } from './datagram-socket.js';
 import type { EndpointEvents } from './endpoint.events.js';
 import { LossReport } from './loss-report.js';
 import { ReleaseLoop } from './release-loop.js';
 import type { Scheduler } from './scheduler.js';
-import { createThrottle, type Throttle } from './throttle.js';
-
-/** A datagram that has passed the download gate. */
-export interface InboundDatagram extends Queueable {
-  /** The payload; the receiver may keep it. */
-  readonly data: Buffer;
-  readonly peer: PeerAddress;
-  /** When it came from the kernel, monotonic milliseconds. */
-  readonly receivedAtMs: number;
-}
+import { DirectionThrottle } from './throttle.js';
 
 /** What a downlink needs of the endpoint that it belongs to. */
 export interface DownlinkParts {
@@ -26,35 +22,53 @@ export interface DownlinkParts {
   readonly events: EndpointEvents;
   /** Takes what has passed the gate; must not throw. */
   readonly deliver: (datagram: InboundDatagram) => void;
+  /** Whether a datagram is the reply to a request of ours: within its peer's share it goes first. */
+  readonly isAwaited: (datagram: InboundDatagram) => boolean;
+  /** Answers what is above the limit with a short error. @returns whether it did */
+  readonly turnAway: (datagram: InboundDatagram) => boolean;
+}
+
+/** What a downlink reads of the options of its endpoint. */
+export interface DownlinkOptions {
+  readonly download: DownloadLimits;
+  readonly perPeer: { readonly download: PeerLimits };
+  readonly costOf: CostOf;
 }
 
 /** The way in: kernel, download gate, meter. Every datagram is delivered, or counted as dropped. */
 export class Downlink {
-  readonly throttle: Throttle;
+  readonly throttle: DirectionThrottle;
   readonly #gate: DownloadGate<InboundDatagram>;
   readonly #loop: ReleaseLoop<InboundDatagram>;
-  readonly #meter = new RateMeter();
+  readonly #figures: DirectionFigures;
   readonly #losses: LossReport;
   #isClosed = false;
 
   constructor(
-    limits: DownloadLimits,
+    private readonly options: DownlinkOptions,
     private readonly parts: DownlinkParts,
   ) {
     const { scheduler, events } = parts;
-    const drops = new DropCounters();
-    this.#gate = new DownloadGate(limits, scheduler.now());
-    this.#losses = new LossReport('download', drops, this.#gate, events);
+    const { bandwidth, queue, onLimit } = options.download;
+    const peers = options.perPeer.download;
+    this.#figures = new DirectionFigures(peers.keyOf);
+    this.#gate = new DownloadGate(
+      { bandwidth, queue, peers, classes: DEFAULT_TERMS },
+      onLimit,
+      scheduler.now(),
+      (datagram, reason) => this.drop(datagram, reason),
+    );
+    this.#losses = new LossReport('download', this.#figures, this.#gate, events);
     this.#loop = new ReleaseLoop(
       this.#gate,
       scheduler,
       (batch) => batch.forEach((datagram) => this.#deliver(datagram)),
       (datagram) => this.drop(datagram, 'expired'),
+      (latenessMs) => this.#figures.lateness.add(latenessMs),
     );
-    this.throttle = createThrottle({
-      queue: this.#gate,
-      meter: this.#meter,
-      drops,
+    this.throttle = new DirectionThrottle({
+      shaper: this.#gate,
+      figures: this.#figures,
       scheduler,
       onChange: () => this.#loop.aim(),
     });
@@ -65,11 +79,12 @@ export class Downlink {
     if (this.#isClosed) return;
     const nowMs = this.parts.scheduler.now();
     for (const { data, peer } of batch) {
-      const datagram = { data, peer, bytes: data.length, receivedAtMs: nowMs, queuedAtMs: nowMs };
+      const cost = this.options.costOf(data.length, peer.family);
+      const datagram = new InboundDatagram(data, peer, cost, nowMs, this.parts.isAwaited);
       const verdict = this.#gate.offer(datagram, nowMs);
       if (verdict === 'pass') this.#deliver(datagram);
       else if (verdict === 'queued') this.#loop.aim();
-      else this.drop(datagram, verdict);
+      else this.#refuse(datagram, verdict);
     }
   }
 
@@ -82,14 +97,49 @@ export class Downlink {
   close(): void {
     this.#isClosed = true;
     this.#loop.stop();
-    for (let item = this.#gate.discard(); item !== undefined; item = this.#gate.discard()) {
+    const nowMs = this.parts.scheduler.now();
+    for (let item = this.#gate.discard(nowMs); item !== undefined; item = this.#gate.discard(nowMs)) {
       this.drop(item, 'closed');
     }
   }
 
+  #refuse(datagram: InboundDatagram, verdict: Exclude<Verdict, 'pass' | 'queued'>): void {
+    const isTurnedAway =
+      verdict === 'exceeded' && this.options.download.onLimit === 'refuse' && this.parts.turnAway(datagram);
+    this.drop(datagram, isTurnedAway ? 'refused' : verdict === 'dropped' ? 'overflow' : verdict);
+  }
+
   #deliver(datagram: InboundDatagram): void {
-    this.#meter.add(datagram.bytes, this.parts.scheduler.now());
+    const nowMs = this.parts.scheduler.now();
+    this.#figures.passed(datagram, Math.max(0, nowMs - datagram.receivedAtMs), nowMs);
     this.#losses.relieved();
     this.parts.deliver(datagram);
+  }
+}
+
+/** A datagram that has come from the kernel. */
+export class InboundDatagram extends Shaped {
+  override readonly rank: ClassRank = DEFAULT_RANK;
+  override readonly limit = undefined;
+  /** What it says, once somebody has read it. */
+  packets: readonly Packet[] | undefined;
+  #isUrgent: boolean | undefined;
+
+  constructor(
+    /** The payload; the receiver may keep it. */
+    readonly data: Buffer,
+    override readonly peer: PeerAddress,
+    override readonly bytes: number,
+    /** When it came from the kernel, monotonic milliseconds. */
+    readonly receivedAtMs: number,
+    private readonly isAwaited: (datagram: InboundDatagram) => boolean,
+  ) {
+    super();
+  }
+
+  /** Asked only of those that must wait: to know it, somebody must look into the bytes. */
+  override get isUrgent(): boolean {
+    this.#isUrgent ??= this.isAwaited(this);
+    return this.#isUrgent;
   }
 }

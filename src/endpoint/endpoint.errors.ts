@@ -32,6 +32,22 @@ export class QueueTimeoutError extends ThrottledUdpError {
   }
 }
 
+/**
+ * The datagram was dropped from the queue, as a network would drop it: the queue was full and its policy is not
+ * `reject`, or active queue management found that it stands. `reason` is `overflow` or `aqm`.
+ */
+export class DatagramDroppedError extends ThrottledUdpError {
+  override readonly name = 'DatagramDroppedError';
+  readonly code = 'UDP_DATAGRAM_DROPPED';
+
+  constructor(
+    readonly peer: PeerAddress,
+    readonly reason: 'overflow' | 'aqm',
+  ) {
+    super(`a datagram for ${peer} was dropped from the send queue: ${reason}`);
+  }
+}
+
 /** A message is larger than one datagram may be. */
 export class MessageTooLargeError extends ThrottledUdpError {
   override readonly name = 'MessageTooLargeError';
@@ -127,6 +143,16 @@ export class TooManyRequestsError extends ThrottledUdpError {
 
   constructor(readonly limit: number) {
     super(`${limit} requests wait for replies already`);
+  }
+}
+
+/** `perPeer.maxPeers` peers owe bytes or have limits of their own: there is no room for one more such limit. */
+export class TooManyPeersError extends ThrottledUdpError {
+  override readonly name = 'TooManyPeersError';
+  readonly code = 'UDP_TOO_MANY_PEERS';
+
+  constructor(readonly peers: number) {
+    super(`${peers} peers are remembered already, none of which can be forgotten`);
   }
 }
 

@@ -3,8 +3,15 @@ import { OptionReader, show } from '../common/option-reader.js';
 import { resolveBandwidth, type Bandwidth, type BandwidthOptions } from '../shaping/bandwidth.options.js';
 import { parseByteSize, type ByteSize } from '../shaping/byte-size.js';
 import { resolveDownload, type DownloadLimits, type DownloadOptions } from '../shaping/download.options.js';
-import { resolveQueue, type QueueLimits, type QueueOptions } from '../shaping/queue.options.js';
+import { resolveOverhead, type CostOf, type Overhead } from '../shaping/overhead.js';
+import { resolvePerPeer, type PeerLimits, type PerPeerOptions } from '../shaping/per-peer.options.js';
+import { resolveQueue, type QueueOptions, type UploadQueueLimits } from '../shaping/queue.options.js';
 import type { Rate } from '../shaping/rate.js';
+import {
+  resolveTrafficClasses,
+  type ClassTerms,
+  type TrafficClassesOptions,
+} from '../shaping/traffic-class.options.js';
 import { resolveSocketOptions, type SocketOptions, type UdpSocketOptions } from './socket.options.js';
 
 /** Options that a server and a client share: one socket, its limits and its queues. */
@@ -13,8 +20,14 @@ export interface UdpEndpointOptions {
   readonly upload?: Rate | BandwidthOptions;
   /** Limit on all that arrives. @default unlimited */
   readonly download?: Rate | DownloadOptions;
+  /** Limits of each peer, beside those above, and what counts as one peer. @default no limits, by address */
+  readonly perPeer?: PerPeerOptions;
   /** Bounds of what waits for the upload limit. */
   readonly queue?: QueueOptions;
+  /** How traffic classes divide the upload limit where they compete. */
+  readonly trafficClasses?: TrafficClassesOptions;
+  /** What a datagram costs of all limits and queues beside its payload. @default 'payload' */
+  readonly overhead?: Overhead;
   /** Largest datagram sent, in bytes of payload, 1 to 65507; a larger message is refused. @default 65507 */
   readonly maxDatagramSize?: number;
   /** Receive buffer asked of the kernel; `stats()` tells what it granted. @default the kernel's */
@@ -32,7 +45,11 @@ export interface EndpointOptions {
   readonly port: number;
   readonly upload: Bandwidth;
   readonly download: DownloadLimits;
-  readonly queue: QueueLimits;
+  readonly perPeer: { readonly upload: PeerLimits; readonly download: PeerLimits };
+  readonly queue: UploadQueueLimits;
+  /** By rank. */
+  readonly trafficClasses: readonly ClassTerms[];
+  readonly costOf: CostOf;
   readonly maxDatagramSize: number;
   readonly socket: SocketOptions;
 }
@@ -48,7 +65,10 @@ export function readEndpointOptions(reader: OptionReader, host: string, port: nu
     port,
     upload: resolveBandwidth(reader.any('upload'), 'upload'),
     download: resolveDownload(reader.any('download'), 'download'),
+    perPeer: resolvePerPeer(reader.any('perPeer'), 'perPeer'),
     queue: resolveQueue(reader.any('queue'), 'queue'),
+    trafficClasses: resolveTrafficClasses(reader.any('trafficClasses'), 'trafficClasses'),
+    costOf: resolveOverhead(reader.any('overhead'), 'overhead'),
     maxDatagramSize: reader.integer('maxDatagramSize', 1, MAX_UDP_PAYLOAD, MAX_UDP_PAYLOAD),
     socket: resolveSocketOptions(
       reader.any('socket'),

@@ -1,6 +1,5 @@
-import type { PeerAddress } from '../common/peer-address.js';
+import type { DirectionFigures, Countable } from '../telemetry/direction-figures.js';
 import type { QueueLimits } from '../shaping/queue.options.js';
-import type { DropCounters } from '../telemetry/drop-counters.js';
 import type { EndpointEvents } from './endpoint.events.js';
 
 /** What must be known of a queue to tell whether it is full. */
@@ -16,14 +15,15 @@ export class LossReport {
 
   constructor(
     private readonly direction: 'upload' | 'download',
-    private readonly counters: DropCounters,
+    private readonly figures: DirectionFigures,
     private readonly queue: QueueFigures,
     private readonly events: EndpointEvents,
   ) {}
 
-  count({ bytes, peer }: { readonly bytes: number; readonly peer: PeerAddress }, reason: string): void {
+  count(item: Countable, reason: string): void {
     const { direction } = this;
-    this.counters.count(reason, bytes);
+    const { bytes, peer } = item;
+    this.figures.dropped(item, reason);
     if (reason === 'overflow') this.#tellOverflow();
     if (this.events.has('drop')) this.events.emit('drop', { direction, reason, bytes, peer });
   }

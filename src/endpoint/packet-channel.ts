@@ -15,6 +15,7 @@ import { PendingRequests, type PendingRequest } from '../exchange/pending-reques
 import { requestIdSource } from '../exchange/request-id.js';
 import type { PacketStats } from '../telemetry/stats.js';
 import { Alarm } from './alarm.js';
+import { BusyReplies } from './busy-replies.js';
 import {
   EndpointClosedError,
   MessageTooLargeError,
@@ -22,6 +23,7 @@ import {
   RequestTimeoutError,
   TooManyRequestsError,
 } from './endpoint.errors.js';
+import { REFUSAL_PASSAGE, USUAL_PASSAGE, type Passage } from './passage.js';
 import type { Scheduler } from './scheduler.js';
 import type { InboundDatagram } from './downlink.js';
 import type { UdpEndpoint } from './udp-endpoint.js';
@@ -53,6 +55,7 @@ export interface RequestTimes {
  * rest to the server, and encodes what leaves.
  */
 export class PacketChannel {
+  readonly busyReplies: BusyReplies;
   readonly #pending: PendingRequests<ReplyPacket>;
   readonly #deadline: Alarm;
   readonly #createId: () => PacketId;
@@ -69,7 +72,10 @@ export class PacketChannel {
     this.#pending = new PendingRequests(maxPendingRequests);
     this.#deadline = new Alarm(scheduler, () => this.#expire());
     this.#createId = codec.createId?.bind(codec) ?? requestIdSource(randomFillSync);
+    this.busyReplies = new BusyReplies(endpoint, codec, scheduler);
     endpoint.onDatagram = (datagram) => this.#receive(datagram);
+    endpoint.isAwaited = (datagram) => this.#isAwaited(datagram);
+    endpoint.turnAway = (datagram) => this.busyReplies.turnAway(datagram, () => this.#decode(datagram));
     endpoint.onUnreachable = (cause) => this.#onUnreachable(cause);
   }
 
@@ -83,7 +89,13 @@ export class PacketChannel {
    *
    * @returns a function that gives the request up; nothing is told after it
    */
-  request(question: Question, peer: PeerAddress, times: RequestTimes, answer: Answer): () => void {
+  request(
+    question: Question,
+    peer: PeerAddress,
+    times: RequestTimes,
+    answer: Answer,
+    passage: Passage = USUAL_PASSAGE,
+  ): () => void {
     let id: PacketId;
     let data: Uint8Array;
     try {
@@ -99,14 +111,14 @@ export class PacketChannel {
       answer.failed(new TooManyRequestsError(this.#pending.capacity));
     } else {
       this.#aim();
-      this.endpoint.post(data, peer, request);
+      this.endpoint.post(data, peer, request, passage);
     }
     return () => void this.#pending.remove(request);
   }
 
   /** Tells a peer something. @throws as {@link reply}, and as {@link UdpEndpoint.send} */
-  async notify(event: Omit<EventPacket, 'kind'>, peer: PeerAddress): Promise<void> {
-    await this.endpoint.send(this.#encode({ kind: 'event', ...event }, peer), peer);
+  async notify(event: Omit<EventPacket, 'kind'>, peer: PeerAddress, passage?: Passage): Promise<void> {
+    await this.endpoint.send(this.#encode({ kind: 'event', ...event }, peer), peer, passage);
   }
 
   /**
@@ -115,10 +127,16 @@ export class PacketChannel {
    * @throws {MessageTooLargeError} more than a datagram may hold
    * @throws whatever the codec throws when it cannot say the packet
    */
-  reply(packet: ReplyPacket | RawPacket, to: InboundPacket, peer: PeerAddress, fate?: Fate): void {
+  reply(
+    packet: ReplyPacket | RawPacket,
+    to: InboundPacket,
+    peer: PeerAddress,
+    fate?: Fate,
+    passage: Passage = USUAL_PASSAGE,
+  ): void {
     const data = this.#toBytes(packet, peer, to);
     if (data === undefined) fate?.left(this.scheduler.now());
-    else this.endpoint.post(data, peer, fate, packet.kind === 'reply' && packet.code !== undefined);
+    else this.endpoint.post(data, peer, fate, isRefusal(packet) ? REFUSAL_PASSAGE : passage);
   }
 
   /** Moves the deadline of a request. */
@@ -173,18 +191,37 @@ export class PacketChannel {
   }
 
   #receive(datagram: InboundDatagram): void {
-    let packets: Packet | readonly Packet[];
+    let packets: readonly Packet[];
     try {
-      packets = this.codec.decode(datagram.data, datagram.peer);
+      packets = this.#decode(datagram);
     } catch (error) {
       const reason = error instanceof MalformedDatagramError ? error.reason : 'codec failed';
       return this.endpoint.countDrop(datagram, `malformed: ${reason}`);
     }
-    if (typeof packets !== 'object' || packets === null) {
-      return this.endpoint.countDrop(datagram, 'malformed: codec failed');
+    for (const packet of packets) this.#dispatch(packet, datagram);
+  }
+
+  /** Reads a datagram, once, whoever asks. @throws {MalformedDatagramError} or whatever else the codec throws */
+  #decode(datagram: InboundDatagram): readonly Packet[] {
+    if (datagram.packets === undefined) {
+      const decoded = this.codec.decode(datagram.data, datagram.peer);
+      if (typeof decoded !== 'object' || decoded === null) throw new TypeError('the codec gave no packet');
+      datagram.packets = isList(decoded) ? decoded : [decoded];
     }
-    if (isList(packets)) for (const packet of packets) this.#dispatch(packet, datagram);
-    else this.#dispatch(packets, datagram);
+    return datagram.packets;
+  }
+
+  #isAwaited(datagram: InboundDatagram): boolean {
+    const { peer } = datagram;
+    // What strangers send is not worth reading before its time.
+    if (!this.#pending.isAsked(peer)) return false;
+    try {
+      return this.#decode(datagram).some(
+        (packet) => packet.kind === 'reply' && typeof this.#pending.match(packet.id, peer) === 'object',
+      );
+    } catch {
+      return false;
+    }
   }
 
   #dispatch(packet: Packet, datagram: InboundDatagram): void {
@@ -290,6 +327,10 @@ function isLast({ isDisposed, err, code }: ReplyPacket): boolean {
 }
 
 function ignore(): void {}
+
+function isRefusal(packet: ReplyPacket | RawPacket): boolean {
+  return packet.kind === 'reply' && packet.code !== undefined;
+}
 
 function isList(packets: Packet | readonly Packet[]): packets is readonly Packet[] {
   return Array.isArray(packets);

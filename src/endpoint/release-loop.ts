@@ -1,36 +1,45 @@
-import type { Queueable } from '../shaping/datagram-queue.js';
-import type { ThrottledQueue } from '../shaping/throttled-queue.js';
+import type { FairShaper } from '../shaping/fair-shaper.js';
+import type { Shaped } from '../shaping/shaped.js';
 import { Alarm } from './alarm.js';
 import type { Scheduler } from './scheduler.js';
 
 /** Takes datagrams out of a queue when their time has come, with one timer. */
-export class ReleaseLoop<T extends Queueable> {
+export class ReleaseLoop<T extends Shaped> {
   readonly #alarm: Alarm;
   #isSoon = false;
+  #aimMs = Infinity;
 
   /**
    * @param release takes what may go now, in order
    * @param expire takes a datagram whose time is up
+   * @param onLate told how late each wake was, in milliseconds
    */
   constructor(
-    private readonly queue: ThrottledQueue<T>,
+    private readonly queue: FairShaper<T>,
     private readonly scheduler: Scheduler,
     private readonly release: (batch: readonly T[], nowMs: number) => void,
     private readonly expire: (item: T) => void,
+    private readonly onLate: (latenessMs: number) => void,
   ) {
-    this.#alarm = new Alarm(scheduler, () => this.#run());
+    this.#alarm = new Alarm(scheduler, () => this.#wake());
   }
 
   /** To be called when something was queued, or the limit has changed. */
   aim(): void {
     const nowMs = this.scheduler.now();
     const atMs = this.queue.nextEventMs(nowMs);
-    if (atMs > nowMs) this.#alarm.aim(atMs, this.queue.latenessAllowedMs < USUAL_LATENESS_MS);
-    else this.#runSoon();
+    if (atMs <= nowMs) return this.#runSoon();
+    this.#aimMs = atMs;
+    this.#alarm.aim(atMs, this.queue.latenessAllowedMs < USUAL_LATENESS_MS);
   }
 
   stop(): void {
     this.#alarm.disarm();
+  }
+
+  #wake(): void {
+    this.onLate(Math.max(0, this.scheduler.now() - this.#aimMs));
+    this.#run();
   }
 
   #run(): void {

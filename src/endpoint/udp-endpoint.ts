@@ -7,19 +7,24 @@ import { BindError, EndpointClosedError, errnoOf, SendFailedError } from './endp
 import type { EndpointOptions } from './endpoint.options.js';
 import { HostCache, type PeerLike } from './host-cache.js';
 import { kernelDropsOf } from './kernel-drops.js';
-import type { Throttle } from './throttle.js';
+import { USUAL_PASSAGE, type Passage } from './passage.js';
+import type { DirectionThrottle } from './throttle.js';
 import type { UdpEnvironment } from './udp-environment.js';
-import { Uplink, type Fate } from './uplink.js';
+import { Uplink, type Fate, type Outbound } from './uplink.js';
 
 /**
  * One socket with its way out and its way in, each behind a limit: bytes in, bytes out. What the bytes mean is
  * for others.
  */
 export class UdpEndpoint {
-  readonly upload: Throttle;
-  readonly download: Throttle;
+  readonly upload: DirectionThrottle;
+  readonly download: DirectionThrottle;
   /** Takes what has passed the download gate; must not throw. */
   onDatagram: (datagram: InboundDatagram) => void = ignore;
+  /** Whether a datagram that must wait is the reply to a request of ours: within its peer's share it goes first. */
+  isAwaited: (datagram: InboundDatagram) => boolean = no;
+  /** Answers a datagram above the download limit with a short error, and tells whether it did. Must not throw. */
+  turnAway: (datagram: InboundDatagram) => boolean = no;
   /** Called when the machine of a connected peer says that nobody listens. */
   onUnreachable: (error: Error) => void = ignore;
 
@@ -52,10 +57,12 @@ export class UdpEndpoint {
       transmit: (batch) => this.#socket.send(batch),
       onUnreachable: (error) => this.onUnreachable(error),
     });
-    this.#downlink = new Downlink(options.download, {
+    this.#downlink = new Downlink(options, {
       scheduler,
       events,
       deliver: (datagram) => this.onDatagram(datagram),
+      isAwaited: (datagram) => this.isAwaited(datagram),
+      turnAway: (datagram) => this.turnAway(datagram),
     });
     this.#socket = createSocket(socket, {
       onDatagrams: (batch) => this.#downlink.receive(batch),
@@ -104,26 +111,45 @@ export class UdpEndpoint {
    * Sends a datagram through the upload limit.
    *
    * @param data 0 to `maxDatagramSize` bytes; must not change until it has left
+   * @param signal takes it back when aborted while it still waits
    * @returns a promise that is fulfilled when the kernel has the datagram
    * @throws {MessageTooLargeError} more than `maxDatagramSize` bytes
    * @throws {QueueOverflowError} the queue is full
+   * @throws {DatagramDroppedError} the queue was full, and its policy is not `reject`; or it stood
    * @throws {QueueTimeoutError} it cannot leave within `queue.maxAge`
    * @throws {SendFailedError} the kernel refused it
    * @throws {EndpointClosedError} the endpoint is closed, or closed before it left
+   * @throws the reason of `signal`, when that was aborted first
    */
-  send(data: Uint8Array, peer: PeerAddress): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.post(data, peer, { left: () => resolve(), dropped: reject });
-    });
+  async send(
+    data: Uint8Array,
+    peer: PeerAddress,
+    passage: Passage = USUAL_PASSAGE,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    let abort: (() => void) | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const posted = this.post(data, peer, { left: () => resolve(), dropped: reject }, passage);
+        if (signal === undefined) return;
+        abort = () => void this.#uplink.withdraw(posted, signal.reason as Error);
+        signal.addEventListener('abort', abort);
+      });
+    } finally {
+      // A signal may outlive many datagrams: it must not hold on to them.
+      if (abort !== undefined) signal?.removeEventListener('abort', abort);
+    }
   }
 
-  /**
-   * As {@link send}, for a bound endpoint and without a promise. Never throws; `fate` tells.
-   *
-   * @param isRefusal a short error, which may still be queued when replies no longer are
-   */
-  post(data: Uint8Array, peer: PeerAddress, fate?: Fate, isRefusal = false): void {
-    this.#uplink.post(data, peer, fate, isRefusal);
+  /** As {@link send}, for a bound endpoint and without a promise. Never throws; `fate` tells. */
+  post(data: Uint8Array, peer: PeerAddress, fate?: Fate, passage: Passage = USUAL_PASSAGE): Outbound {
+    return this.#uplink.post(data, peer, fate, passage);
+  }
+
+  /** Whether a new request is better refused than answered: what waits before its reply takes too long. */
+  isBusy(peer: PeerAddress, passage: Passage): boolean {
+    return this.#uplink.isBusy(peer, passage);
   }
 
   /** Resolves when nothing waits to leave. */
@@ -208,3 +234,7 @@ export class UdpEndpoint {
 }
 
 function ignore(): void {}
+
+function no(): boolean {
+  return false;
+}

@@ -1,10 +1,12 @@
 import type { PeerAddress } from '../common/peer-address.js';
-import type { Queueable } from '../shaping/datagram-queue.js';
-import { UploadShaper } from '../shaping/upload-shaper.js';
-import { DropCounters } from '../telemetry/drop-counters.js';
-import { RateMeter } from '../telemetry/rate-meter.js';
+import type { ClassRank } from '../common/traffic-class.js';
+import { FairShaper, type Verdict } from '../shaping/fair-shaper.js';
+import type { HandlerLimit } from '../shaping/limit.js';
+import { Shaped, UNQUEUED } from '../shaping/shaped.js';
+import { DirectionFigures } from '../telemetry/direction-figures.js';
 import type { OutgoingDatagram } from './datagram-socket.js';
 import {
+  DatagramDroppedError,
   EndpointClosedError,
   errnoOf,
   MessageTooLargeError,
@@ -15,10 +17,11 @@ import {
 import type { EndpointEvents } from './endpoint.events.js';
 import type { EndpointOptions } from './endpoint.options.js';
 import { LossReport } from './loss-report.js';
+import type { Passage } from './passage.js';
 import { ReleaseLoop } from './release-loop.js';
 import type { Scheduler } from './scheduler.js';
 import { SendRetry, type Retryable } from './send-retry.js';
-import { createThrottle, type Throttle } from './throttle.js';
+import { DirectionThrottle } from './throttle.js';
 
 /** Told what became of a datagram: one of the two, exactly once. */
 export interface Fate {
@@ -40,11 +43,11 @@ export interface UplinkParts {
 
 /** The way out: upload shaper, kernel, meter. Every datagram that is posted ends in exactly one fate. */
 export class Uplink {
-  readonly throttle: Throttle;
-  readonly #shaper: UploadShaper<Outbound>;
+  readonly throttle: DirectionThrottle;
+  readonly #shaper: FairShaper<Outbound>;
   readonly #loop: ReleaseLoop<Outbound>;
   readonly #retry: SendRetry<Outbound>;
-  readonly #meter = new RateMeter();
+  readonly #figures: DirectionFigures;
   readonly #losses: LossReport;
   readonly #onDrained = new Set<() => void>();
   /** Datagrams with the kernel or about to be sent again. */
@@ -52,43 +55,64 @@ export class Uplink {
   #isClosed = false;
 
   constructor(
-    private readonly options: Pick<EndpointOptions, 'upload' | 'queue' | 'maxDatagramSize'>,
+    private readonly options: UplinkOptions,
     private readonly parts: UplinkParts,
   ) {
     const { scheduler, events, transmit } = parts;
-    const drops = new DropCounters();
-    this.#shaper = new UploadShaper(options.upload, options.queue, scheduler.now());
-    this.#losses = new LossReport('upload', drops, this.#shaper, events);
+    const { upload: bandwidth, queue, perPeer, trafficClasses: classes } = options;
+    this.#figures = new DirectionFigures(perPeer.upload.keyOf);
+    this.#shaper = new FairShaper(
+      { bandwidth, queue, peers: perPeer.upload, classes },
+      scheduler.now(),
+      (item, reason) => this.#lose(item, reason),
+    );
+    this.#losses = new LossReport('upload', this.#figures, this.#shaper, events);
     this.#retry = new SendRetry<Outbound>(scheduler, transmit);
     this.#loop = new ReleaseLoop(
       this.#shaper,
       scheduler,
       (batch) => this.#transmit(batch),
       (outbound) => this.#refuse(outbound, 'expired'),
+      (latenessMs) => this.#figures.lateness.add(latenessMs),
     );
-    this.throttle = createThrottle({
-      queue: this.#shaper,
-      meter: this.#meter,
-      drops,
+    this.throttle = new DirectionThrottle({
+      shaper: this.#shaper,
+      figures: this.#figures,
       scheduler,
       onChange: () => this.#loop.aim(),
     });
   }
 
   /**
-   * Sends a datagram when the limit lets it. Never throws; `fate` tells.
+   * Sends a datagram when the limits let it. Never throws; `fate` tells.
    *
-   * @param isRefusal a short error, which may still be queued when replies no longer are
+   * @returns what {@link withdraw} takes
    */
-  post(data: Uint8Array, peer: PeerAddress, fate: Fate | undefined, isRefusal: boolean): void {
-    const mayUseReserve = isRefusal && data.length <= MAX_REFUSAL_BYTES;
-    const outbound = new Outbound(data, peer, fate, mayUseReserve, this.#onDone);
-    if (this.#isClosed) return this.#abandon(outbound);
-    if (data.length > this.options.maxDatagramSize) return this.#refuse(outbound, 'too-large');
-    const verdict = this.#shaper.offer(outbound, this.parts.scheduler.now());
-    if (verdict === 'pass') this.#transmit([outbound]);
-    else if (verdict === 'queued') this.#loop.aim();
-    else this.#refuse(outbound, verdict);
+  post(data: Uint8Array, peer: PeerAddress, fate: Fate | undefined, passage: Passage): Outbound {
+    const bytes = this.options.costOf(data.length, peer.family);
+    const outbound = new Outbound(data, peer, bytes, fate, passage, this.#onDone);
+    if (this.#isClosed) this.#abandon(outbound);
+    else if (data.length > this.options.maxDatagramSize) this.#refuse(outbound, 'too-large');
+    else if (passage.isUnmetered) this.#transmit([outbound]);
+    else this.#offer(outbound);
+    return outbound;
+  }
+
+  /** Takes a datagram back that still waits. @returns false when it does not */
+  withdraw(outbound: Outbound, error: Error): boolean {
+    if (!this.#shaper.withdraw(outbound, this.parts.scheduler.now())) return false;
+    this.#losses.count(outbound, 'aborted');
+    outbound.fate?.dropped(error);
+    this.#loop.aim();
+    this.#tellIfDrained();
+    return true;
+  }
+
+  /** Whether a new request is better refused than answered: what waits before its reply takes too long. */
+  isBusy(peer: PeerAddress, { limit, isUnmetered }: Passage): boolean {
+    const { busyAfterMs } = this.options.queue;
+    if (isUnmetered || this.#shaper.queuedDatagrams === 0) return false;
+    return this.#shaper.backlogMs(peer, limit, this.parts.scheduler.now()) > busyAfterMs;
   }
 
   /** Resolves when nothing waits to leave. */
@@ -101,11 +125,20 @@ export class Uplink {
     // First of all: whoever is told of a dropped datagram must find that no other one is taken.
     this.#isClosed = true;
     this.#loop.stop();
-    for (let item = this.#shaper.discard(); item !== undefined; item = this.#shaper.discard()) {
+    const nowMs = this.parts.scheduler.now();
+    for (let item = this.#shaper.discard(nowMs); item !== undefined; item = this.#shaper.discard(nowMs)) {
       this.#abandon(item);
     }
     for (const outbound of this.#retry.drain()) outbound.done(new EndpointClosedError());
     this.#tellIfDrained();
+  }
+
+  #offer(outbound: Outbound): void {
+    const verdict = this.#shaper.offer(outbound, this.parts.scheduler.now());
+    if (verdict === 'pass') this.#transmit([outbound]);
+    else if (verdict === 'queued') this.#loop.aim();
+    else if (verdict === 'dropped') this.#lose(outbound, 'overflow');
+    else this.#refuse(outbound, verdict);
   }
 
   #transmit(batch: readonly Outbound[]): void {
@@ -129,7 +162,7 @@ export class Uplink {
   #left(outbound: Outbound): void {
     const nowMs = this.parts.scheduler.now();
     this.#retry.reset();
-    this.#meter.add(outbound.bytes, nowMs);
+    this.#figures.passed(outbound, outbound.waitedMs(nowMs), nowMs);
     outbound.fate?.left(nowMs);
   }
 
@@ -145,6 +178,13 @@ export class Uplink {
     outbound.fate?.dropped(new EndpointClosedError());
   }
 
+  /** Dropped as a network drops: counted, and its sender told, but no peer. */
+  #lose(outbound: Outbound, reason: 'overflow' | 'aqm'): void {
+    this.#losses.count(outbound, reason);
+    outbound.fate?.dropped(new DatagramDroppedError(outbound.peer, reason));
+    this.#tellIfDrained();
+  }
+
   #refuse(outbound: Outbound, reason: RefusalReason): void {
     this.#losses.count(outbound, reason);
     // An error is worth its stack only where somebody takes it.
@@ -152,11 +192,11 @@ export class Uplink {
     this.#tellIfDrained();
   }
 
-  #refusalOf({ peer, bytes }: Outbound, reason: RefusalReason): Error {
+  #refusalOf({ peer, data }: Outbound, reason: RefusalReason): Error {
     const { queuedBytes, queuedDatagrams, queueLimits } = this.#shaper;
     switch (reason) {
       case 'too-large':
-        return new MessageTooLargeError(bytes, this.options.maxDatagramSize);
+        return new MessageTooLargeError(data.length, this.options.maxDatagramSize);
       case 'expired':
         return new QueueTimeoutError(peer, queuedBytes, queueLimits.maxAgeMs);
       default:
@@ -175,29 +215,44 @@ export class Uplink {
   }
 }
 
+/** What an uplink reads of the options of its endpoint. */
+type UplinkOptions = Pick<
+  EndpointOptions,
+  'upload' | 'queue' | 'perPeer' | 'trafficClasses' | 'costOf' | 'maxDatagramSize'
+>;
+
 /** A datagram on its way out. */
-class Outbound implements Retryable, Queueable {
-  queuedAtMs = 0;
+export class Outbound extends Shaped implements Retryable {
+  override readonly rank: ClassRank;
+  override readonly limit: HandlerLimit | undefined;
+  override readonly isUrgent: boolean;
   refusals = 0;
 
   constructor(
     readonly data: Uint8Array,
-    readonly peer: PeerAddress,
+    override readonly peer: PeerAddress,
+    override readonly bytes: number,
     readonly fate: Fate | undefined,
-    readonly mayUseReserve: boolean,
+    passage: Passage,
     private readonly onDone: (outbound: Outbound, error: Error | undefined) => void,
-  ) {}
-
-  get bytes(): number {
-    return this.data.length;
+  ) {
+    super();
+    this.rank = passage.rank;
+    this.limit = passage.limit;
+    this.isUrgent = passage.isRefusal && data.length <= MAX_REFUSAL_BYTES;
   }
 
   done(error?: Error): void {
     this.onDone(this, error);
   }
+
+  /** Milliseconds from the queue to the kernel; 0 when it did not wait. */
+  waitedMs(nowMs: number): number {
+    return this.queuedAtMs === UNQUEUED ? 0 : Math.max(0, nowMs - this.queuedAtMs);
+  }
 }
 
-type RefusalReason = 'too-large' | 'overflow' | 'expired' | 'exceeded';
+type RefusalReason = 'too-large' | Exclude<Verdict, 'pass' | 'queued' | 'dropped'>;
 
 // Room for an id, a code and a sentence; anything longer waits its turn.
 const MAX_REFUSAL_BYTES = 512;

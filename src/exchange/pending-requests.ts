@@ -26,6 +26,8 @@ export type ReplyRefusal = 'unknown-id' | 'wrong-peer';
  */
 export class PendingRequests<Reply> {
   readonly #byId = new Map<RequestId, Entry<Reply>>();
+  /** How many wait for each peer. */
+  readonly #byPeer = new Map<string, number>();
   readonly #deadlines = new BinaryHeap<Entry<Reply>>((a, b) => a.deadlineMs < b.deadlineMs);
 
   /** @param capacity most requests in flight at once */
@@ -47,8 +49,14 @@ export class PendingRequests<Reply> {
     if (this.#byId.size >= this.capacity || this.#byId.has(request.id)) return false;
     const entry: Entry<Reply> = { request, deadlineMs, heapIndex: -1 };
     this.#byId.set(request.id, entry);
+    this.#byPeer.set(request.peer.key, (this.#byPeer.get(request.peer.key) ?? 0) + 1);
     if (deadlineMs !== Infinity) this.#deadlines.push(entry);
     return true;
+  }
+
+  /** Whether a request to a peer waits for its reply. */
+  isAsked(peer: PeerAddress): boolean {
+    return this.#byPeer.has(peer.key);
   }
 
   /** The request that a reply from `peer` belongs to, or why there is none. */
@@ -73,6 +81,9 @@ export class PendingRequests<Reply> {
     if (entry?.request !== request) return false;
     this.#byId.delete(request.id);
     this.#deadlines.remove(entry);
+    const left = (this.#byPeer.get(request.peer.key) ?? 1) - 1;
+    if (left > 0) this.#byPeer.set(request.peer.key, left);
+    else this.#byPeer.delete(request.peer.key);
     return true;
   }
 

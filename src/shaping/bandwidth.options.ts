@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../common/invalid-option.error.js';
-import { asDuration, OptionReader } from '../common/option-reader.js';
+import { asDuration, OptionReader, show } from '../common/option-reader.js';
 import { parseByteSize, type ByteSize } from './byte-size.js';
 import { parseRate, type Rate } from './rate.js';
 
@@ -11,6 +11,11 @@ export interface BandwidthOptions {
   readonly burst?: ByteSize;
   /** Burst as a time at the rate, in milliseconds; finite; follows the rate when that changes. @default 20 */
   readonly burstTime?: number;
+  /**
+   * Rate above which not even a burst may go: a second bucket that holds one datagram or 4 ms of it, whichever
+   * is more. More than `rate`. @default unlimited
+   */
+  readonly peakRate?: Rate;
 }
 
 /** {@link BandwidthOptions} after reading: numbers only. */
@@ -21,6 +26,8 @@ export interface Bandwidth {
   readonly burstBytes: number | undefined;
   /** Milliseconds, above 0. */
   readonly burstTimeMs: number;
+  /** The bucket that spreads bursts; `undefined` when they leave at once. */
+  readonly peak?: Bandwidth | undefined;
 }
 
 /**
@@ -30,7 +37,7 @@ export interface Bandwidth {
  */
 export function resolveBandwidth(value: unknown, field: string): Bandwidth {
   if (typeof value !== 'object' || value === null) {
-    return withRate(value === undefined ? Infinity : parseRate(value, field));
+    return plain(value === undefined ? Infinity : parseRate(value, field));
   }
   const reader = new OptionReader(value, field);
   const bandwidth = readBandwidth(reader);
@@ -40,11 +47,32 @@ export function resolveBandwidth(value: unknown, field: string): Bandwidth {
 
 /** Reads the fields of a bandwidth from an object that may hold more of them. */
 export function readBandwidth(reader: OptionReader): Bandwidth {
+  const rateBytesPerSecond = reader.read('rate', parseRate, Infinity);
   return {
-    rateBytesPerSecond: reader.read('rate', parseRate, Infinity),
+    rateBytesPerSecond,
     burstBytes: reader.read<number | undefined>('burst', parseByteSize, undefined),
     burstTimeMs: reader.read('burstTime', asBurstTime, DEFAULT_BURST_TIME_MS),
+    peak: reader.read<Bandwidth | undefined>(
+      'peakRate',
+      (value, field) => asPeak(value, field, rateBytesPerSecond),
+      undefined,
+    ),
   };
+}
+
+/** The same bandwidth at another rate. A burst given in bytes stays, any other follows the rate. */
+export function withRate(bandwidth: Bandwidth, rateBytesPerSecond: number): Bandwidth {
+  return { ...bandwidth, rateBytesPerSecond };
+}
+
+function asPeak(value: unknown, field: string, rateBytesPerSecond: number): Bandwidth | undefined {
+  const peakBytesPerSecond = parseRate(value, field);
+  if (peakBytesPerSecond === Infinity) return undefined;
+  if (rateBytesPerSecond !== Infinity && peakBytesPerSecond <= rateBytesPerSecond) {
+    throw new InvalidOptionError(field, `must be more than the rate, got ${show(value)}`);
+  }
+  const burstBytes = Math.max(DATAGRAM_BYTES, (peakBytesPerSecond * PEAK_BURST_MS) / 1000);
+  return { rateBytesPerSecond: peakBytesPerSecond, burstBytes, burstTimeMs: PEAK_BURST_MS };
 }
 
 function asBurstTime(value: unknown, field: string): number {
@@ -54,7 +82,7 @@ function asBurstTime(value: unknown, field: string): number {
   return Math.max(MIN_BURST_TIME_MS, burstTimeMs);
 }
 
-function withRate(rateBytesPerSecond: number): Bandwidth {
+function plain(rateBytesPerSecond: number): Bandwidth {
   return { rateBytesPerSecond, burstBytes: undefined, burstTimeMs: DEFAULT_BURST_TIME_MS };
 }
 
@@ -63,3 +91,12 @@ const DEFAULT_BURST_TIME_MS = 20;
 
 // A burst of nothing could never be ready.
 const MIN_BURST_TIME_MS = 0.001;
+
+// As much of a peak as timers need to be hidden.
+const PEAK_BURST_MS = 4;
+
+// A full Ethernet frame: less would make the peak wait in debt for every datagram.
+const DATAGRAM_BYTES = 1514;
+
+/** No limit at all. */
+export const UNLIMITED: Bandwidth = Object.freeze(plain(Infinity));

@@ -13,26 +13,24 @@ import type { Bandwidth } from './bandwidth.options.js';
  * @see RFC 2697 section 3 (metering)
  */
 export class TokenBucket {
-  #bandwidth: Bandwidth;
-  #bytesPerMs = 0;
-  #burstBytes = 0;
+  #shape: BucketShape;
   #tokens: number;
   #lastMs: number;
   #paused = false;
 
   /** Starts full. */
   constructor(bandwidth: Bandwidth, nowMs: number) {
-    this.#bandwidth = bandwidth;
+    this.#shape = shapeOf(bandwidth);
     this.#lastMs = nowMs;
-    this.#applyBandwidth();
-    this.#tokens = this.#burstBytes;
+    this.#tokens = this.#shape.burstBytes;
   }
 
   /** Adds what the rate has brought since the last call, up to the burst. */
   advance(nowMs: number): void {
     if (nowMs <= this.#lastMs) return;
-    if (!this.#paused && this.#bytesPerMs !== Infinity) {
-      this.#tokens = Math.min(this.#burstBytes, this.#tokens + (nowMs - this.#lastMs) * this.#bytesPerMs);
+    const { bytesPerMs, burstBytes } = this.#shape;
+    if (!this.#paused && bytesPerMs !== Infinity) {
+      this.#tokens = Math.min(burstBytes, this.#tokens + (nowMs - this.#lastMs) * bytesPerMs);
     }
     this.#lastMs = nowMs;
   }
@@ -49,7 +47,7 @@ export class TokenBucket {
     if (!(bytes >= 0)) throw new RangeError(`bytes must be 0 or more, got ${bytes}`);
     this.advance(nowMs);
     if (this.#paused) return Infinity;
-    return this.#timeToGather(Math.min(bytes, this.#burstBytes) - this.#tokens, nowMs);
+    return this.#timeToGather(Math.min(bytes, this.#shape.burstBytes) - this.#tokens, nowMs);
   }
 
   /**
@@ -66,7 +64,7 @@ export class TokenBucket {
 
   /** Takes bytes without asking: for a datagram that has been found to conform at this instant. */
   debit(bytes: number): void {
-    if (this.#bytesPerMs !== Infinity) this.#tokens -= bytes;
+    if (this.#shape.bytesPerMs !== Infinity) this.#tokens -= bytes;
   }
 
   /**
@@ -78,7 +76,7 @@ export class TokenBucket {
   delayBehind(queuedBytes: number, bytes: number, nowMs: number): number {
     this.advance(nowMs);
     if (this.#paused) return Infinity;
-    return this.#timeToGather(queuedBytes + Math.min(bytes, this.#burstBytes) - this.#tokens, nowMs);
+    return this.#timeToGather(queuedBytes + Math.min(bytes, this.#shape.burstBytes) - this.#tokens, nowMs);
   }
 
   /**
@@ -88,11 +86,11 @@ export class TokenBucket {
    */
   setBandwidth(bandwidth: Bandwidth, nowMs: number): void {
     this.advance(nowMs);
-    const wasUnlimited = this.#bytesPerMs === Infinity;
-    this.#bandwidth = bandwidth;
-    this.#applyBandwidth();
-    const startsFull = wasUnlimited || this.#bytesPerMs === Infinity;
-    this.#tokens = startsFull ? this.#burstBytes : Math.min(this.#tokens, this.#burstBytes);
+    const before = this.#shape;
+    this.#shape = shapeOf(bandwidth);
+    const { bytesPerMs, burstBytes } = this.#shape;
+    const startsFull = before.bytesPerMs === Infinity || bytesPerMs === Infinity;
+    this.#tokens = startsFull ? burstBytes : Math.min(this.#tokens, burstBytes);
   }
 
   /** Nothing conforms and no credit grows until {@link resume}. */
@@ -106,8 +104,26 @@ export class TokenBucket {
     this.#paused = false;
   }
 
+  /** Bytes that the burst would cut off if the clock were read now: what a queue has lost by being late. */
+  spilledBytes(nowMs: number): number {
+    const { bytesPerMs, burstBytes } = this.#shape;
+    if (this.#paused || bytesPerMs === Infinity || nowMs <= this.#lastMs) return 0;
+    return Math.max(0, this.#tokens + (nowMs - this.#lastMs) * bytesPerMs - burstBytes);
+  }
+
+  /** Whether it is full and runs: a new bucket in its place would be no different. */
+  isAsNew(nowMs: number): boolean {
+    this.advance(nowMs);
+    return !this.#paused && this.#tokens >= this.#shape.burstBytes;
+  }
+
+  /** The latest time it was told. */
+  get lastMs(): number {
+    return this.#lastMs;
+  }
+
   get bandwidth(): Bandwidth {
-    return this.#bandwidth;
+    return this.#shape.bandwidth;
   }
 
   get paused(): boolean {
@@ -116,7 +132,7 @@ export class TokenBucket {
 
   /** Bytes; `Infinity` when unlimited. */
   get burstBytes(): number {
-    return this.#burstBytes;
+    return this.#shape.burstBytes;
   }
 
   /** Bytes that may pass as of the last call that told the time; negative while in debt. */
@@ -126,20 +142,35 @@ export class TokenBucket {
 
   #timeToGather(missingBytes: number, nowMs: number): number {
     if (missingBytes <= ROUNDING_BYTES) return 0;
-    const waitMs = missingBytes / this.#bytesPerMs;
+    const waitMs = missingBytes / this.#shape.bytesPerMs;
     // Shorter than the clock can show: whoever waited for it would find the clock where it was, and wait again.
     if (waitMs <= nowMs * Number.EPSILON) return 0;
     // A clock that stepped back must first come to where it has been.
     return waitMs + (this.#lastMs - nowMs);
   }
-
-  #applyBandwidth(): void {
-    const { rateBytesPerSecond, burstBytes, burstTimeMs } = this.#bandwidth;
-    this.#bytesPerMs = rateBytesPerSecond / 1000;
-    this.#burstBytes =
-      rateBytesPerSecond === Infinity ? Infinity : (burstBytes ?? this.#bytesPerMs * burstTimeMs);
-  }
 }
+
+/** What follows from a bandwidth. Buckets of one bandwidth share it: there may be one for each of many peers. */
+interface BucketShape {
+  readonly bandwidth: Bandwidth;
+  /** `Infinity` when unlimited. */
+  readonly bytesPerMs: number;
+  readonly burstBytes: number;
+}
+
+function shapeOf(bandwidth: Bandwidth): BucketShape {
+  let shape = SHAPES.get(bandwidth);
+  if (shape === undefined) {
+    const { rateBytesPerSecond, burstBytes, burstTimeMs } = bandwidth;
+    const bytesPerMs = rateBytesPerSecond / 1000;
+    const burst = rateBytesPerSecond === Infinity ? Infinity : (burstBytes ?? bytesPerMs * burstTimeMs);
+    shape = { bandwidth, bytesPerMs, burstBytes: burst };
+    SHAPES.set(bandwidth, shape);
+  }
+  return shape;
+}
+
+const SHAPES = new WeakMap<Bandwidth, BucketShape>();
 
 // Float64 sums of bytes are off by far less than this; without it a datagram would be found one rounding
 // error short at the very instant computed for it.

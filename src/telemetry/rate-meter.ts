@@ -1,26 +1,12 @@
-/** Counts bytes and datagrams, and tells how many bytes came in the last seconds. */
+/** Tells how many bytes came in the last seconds. */
 export class RateMeter {
   readonly #slots = new Float64Array(SLOTS);
   #slot = -1;
-  #bytes = 0;
-  #datagrams = 0;
 
   /** @param nowMs monotonic milliseconds */
   add(bytes: number, nowMs: number): void {
     this.#turnTo(nowMs);
     this.#slots[this.#slot % SLOTS]! += bytes;
-    this.#bytes += bytes;
-    this.#datagrams++;
-  }
-
-  /** Bytes since the start. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** Datagrams since the start. */
-  get datagrams(): number {
-    return this.#datagrams;
   }
 
   /**

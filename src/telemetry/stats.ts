@@ -1,26 +1,53 @@
-import type { DropCount } from './drop-counters.js';
+import type { TrafficClassName } from '../common/traffic-class.js';
+import type { TrafficStats } from './traffic-figures.js';
 
-/** One direction of an endpoint. Rates and limits in bytes of payload per second. */
-export interface DirectionStats {
-  /** Bytes that went through since the start. */
-  readonly bytes: number;
-  /** Datagrams that went through since the start. */
-  readonly datagrams: number;
-  /** Mean over the last second, in whole tenths. */
-  readonly bytesPerSecond1s: number;
-  /** Mean over the last ten seconds, in whole tenths. */
-  readonly bytesPerSecond10s: number;
-  /** The limit; `Infinity` when there is none. */
-  readonly limitBytesPerSecond: number;
-  readonly paused: boolean;
+/** What waits. */
+export interface BacklogStats {
   readonly queuedBytes: number;
   readonly queuedDatagrams: number;
   /** Milliseconds that the oldest queued datagram has waited. */
   readonly queueAgeMs: number;
+}
+
+/** A limit as it stands. */
+export interface LimitStats {
+  /** Bytes per second; `Infinity` when there is none. */
+  readonly limitBytesPerSecond: number;
+  readonly paused: boolean;
   /** Bytes that could pass at once; negative while in debt, `Infinity` when unlimited. */
   readonly tokens: number;
-  /** What was not passed on, by reason. */
-  readonly drops: Readonly<Record<string, DropCount>>;
+}
+
+/** One traffic class of a direction. */
+export interface ClassStats extends TrafficStats, BacklogStats {}
+
+/** One peer in one direction: its limit, what waits of it, and what became of the rest since it was first asked for. */
+export interface PeerStats extends TrafficStats, BacklogStats, LimitStats {}
+
+/** The limit of one handler. */
+export interface HandlerLimitStats extends LimitStats {
+  /** Bytes that wait behind it. */
+  readonly queuedBytes: number;
+}
+
+/**
+ * One direction of an endpoint, since its start. Bytes are what datagrams cost, by the `overhead` option: the
+ * payload, unless that says otherwise.
+ */
+export interface DirectionStats extends TrafficStats, BacklogStats, LimitStats {
+  /** Mean over the last second, in whole tenths. */
+  readonly bytesPerSecond1s: number;
+  /** Mean over the last ten seconds, in whole tenths. */
+  readonly bytesPerSecond10s: number;
+  /** Bytes of rate that were lost while datagrams waited, because the event loop stalled or a timer was late. */
+  readonly spilledBytes: number;
+  /** How late the timer of the queue was: median of the last 1024 times, milliseconds. */
+  readonly timerLatenessP50Ms: number;
+  /** How late it was in one of a hundred times, milliseconds. */
+  readonly timerLatenessP99Ms: number;
+  /** Peers that are remembered for their limits. */
+  readonly peers: number;
+  readonly classes: Readonly<Record<TrafficClassName, ClassStats>>;
 }
 
 /** What the socket and its queues did. */
@@ -69,6 +96,8 @@ export interface HandlerStats {
   readonly unhandledEvents: number;
   /** Requests, events and raw datagrams refused because the transport is closing. */
   readonly refusedClosing: number;
+  /** Requests refused because what waits to leave takes longer than `queue.busyAfter`. */
+  readonly refusedBusy: number;
   /** Handlers that failed with an error. */
   readonly failures: number;
   /** Replies that could not be sent. */

@@ -1,15 +1,12 @@
-import type {
-  BaseRpcContext,
-  ConsumerDeserializer,
-  ConsumerSerializer,
-  MessageHandler,
-} from '@nestjs/microservices';
-import type { EventPacket, InboundPacket, RawPacket, RequestPacket } from '../codec/packet.js';
+import type { BaseRpcContext, ConsumerDeserializer, ConsumerSerializer } from '@nestjs/microservices';
+import type { EventPacket, InboundPacket, RawPacket, RequestPacket, TransportCode } from '../codec/packet.js';
+import { BUSY } from '../endpoint/busy-replies.js';
 import type { PacketChannel } from '../endpoint/packet-channel.js';
+import { USUAL_PASSAGE } from '../endpoint/passage.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
 import type { InboundDatagram } from '../endpoint/downlink.js';
 import type { HandlerStats } from '../telemetry/stats.js';
-import type { HandlerRegistry } from './handler-registry.js';
+import type { HandlerRegistry, RoutedHandler } from './handler-registry.js';
 import { DATAGRAM_ROUTE } from './on-datagram.decorator.js';
 import { NoReplies, RawReplies, RequestReplies, type ReplyForm } from './reply-form.js';
 import { ReplyPump, type PumpOwner } from './reply-pump.js';
@@ -40,6 +37,7 @@ export class Dispatcher implements PumpOwner {
     unhandledRequests: 0,
     unhandledEvents: 0,
     refusedClosing: 0,
+    refusedBusy: 0,
     failures: 0,
     lostReplies: 0,
   };
@@ -119,7 +117,11 @@ export class Dispatcher implements PumpOwner {
 
   #handle(packet: RequestPacket | EventPacket, datagram: InboundDatagram): void {
     const handlers = this.parts.handlers.find(packet.pattern);
-    if (handlers.length === 0) return this.#refuse(packet, datagram, 'no-handler');
+    const [first] = handlers;
+    if (first === undefined) return this.#refuse(packet, datagram, 'no-handler');
+    if (packet.kind === 'request' && this.channel.endpoint.isBusy(datagram.peer, first.passage)) {
+      return this.#refuseBusy(packet, datagram);
+    }
     const name = this.parts.nameOf(packet.pattern);
     handlers.forEach((handler, index) => {
       // Several handlers of one event that somebody sends as a request: the first one answers.
@@ -136,19 +138,19 @@ export class Dispatcher implements PumpOwner {
   }
 
   #run(
-    handler: MessageHandler,
+    { handle, passage }: RoutedHandler,
     packet: InboundPacket,
     pattern: string,
     metadata: EventPacket['metadata'],
     form: ReplyForm,
     datagram: InboundDatagram,
   ): void {
-    const pump = new ReplyPump(this, form, packet, datagram);
+    const pump = new ReplyPump(this, form, packet, datagram, passage);
     const context = new UdpContext(datagram, pattern, metadata, pump);
     this.#running.add(pump);
     const run = async (): Promise<void> => {
       try {
-        pump.take(await handler(packet.data, context));
+        pump.take(await handle(packet.data, context));
       } catch (error) {
         pump.fail(error);
       }
@@ -168,8 +170,19 @@ export class Dispatcher implements PumpOwner {
     else if (packet.kind === 'request') this.#counts.unhandledRequests++;
     else this.#counts.unhandledEvents++;
     if (packet.kind !== 'request') return this.channel.endpoint.countDrop(datagram, code);
-    const pump = new ReplyPump(this, new RequestReplies(packet.id), packet, datagram);
-    pump.refuse(code, code === 'closing' ? CLOSING : NO_HANDLER);
+    this.#answer(packet, datagram, code, code === 'closing' ? CLOSING : NO_HANDLER);
+  }
+
+  /** Work whose answer would come too late is better not begun; most are told, within a budget of its own. */
+  #refuseBusy(packet: RequestPacket, datagram: InboundDatagram): void {
+    this.#counts.refusedBusy++;
+    if (this.channel.busyReplies.tryTake()) this.#answer(packet, datagram, 'busy', BUSY);
+    else this.channel.endpoint.countDrop(datagram, 'busy');
+  }
+
+  #answer(packet: RequestPacket, datagram: InboundDatagram, code: TransportCode, text: string): void {
+    const pump = new ReplyPump(this, new RequestReplies(packet.id), packet, datagram, USUAL_PASSAGE);
+    pump.refuse(code, text);
   }
 }
 

@@ -1,6 +1,13 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { show } from '../common/option-reader.js';
+import type { MutablePassage } from '../endpoint/passage.js';
+
+/** A handler, and the way of its replies. */
+export interface RoutedHandler {
+  readonly handle: MessageHandler;
+  readonly passage: MutablePassage;
+}
 
 /**
  * The handlers of a transport, by route, and how a pattern from the wire finds them.
@@ -12,7 +19,7 @@ import { show } from '../common/option-reader.js';
 export class HandlerRegistry {
   readonly #byRoute = new Map<string, Route>();
   readonly #remembered = new Map<string, Route>();
-  readonly #raw: MessageHandler[] = [];
+  readonly #raw: RoutedHandler[] = [];
 
   /** @param routeOf Nest's name for a pattern; a text that holds JSON counts as what the JSON says */
   constructor(private readonly routeOf: (pattern: unknown) => string) {}
@@ -23,7 +30,7 @@ export class HandlerRegistry {
    * @param route name that Nest gives to the pattern
    * @throws {InvalidOptionError} the route has handlers of the other kind: one kind would never be called
    */
-  add(route: string, handler: MessageHandler, isEventHandler: boolean): void {
+  add(route: string, handler: RoutedHandler, isEventHandler: boolean): void {
     const present = this.#byRoute.get(route);
     if (present !== undefined && present.isEvent !== isEventHandler) {
       throw new InvalidOptionError(
@@ -37,17 +44,17 @@ export class HandlerRegistry {
   }
 
   /** Adds a handler of raw datagrams. */
-  addRaw(handler: MessageHandler): void {
+  addRaw(handler: RoutedHandler): void {
     this.#raw.push(handler);
   }
 
   /** Handlers of raw datagrams, in the order they were added. */
-  get raw(): readonly MessageHandler[] {
+  get raw(): readonly RoutedHandler[] {
     return this.#raw;
   }
 
   /** @returns the handlers of a pattern: one message handler, or one or more event handlers, or none */
-  find(pattern: unknown): readonly MessageHandler[] {
+  find(pattern: unknown): readonly RoutedHandler[] {
     return this.#routeFor(pattern)?.handlers ?? NONE;
   }
 
@@ -69,10 +76,10 @@ export class HandlerRegistry {
 /** All that stands under one name. */
 interface Route {
   readonly isEvent: boolean;
-  readonly handlers: readonly MessageHandler[];
+  readonly handlers: readonly RoutedHandler[];
 }
 
-const NONE: readonly MessageHandler[] = [];
+const NONE: readonly RoutedHandler[] = [];
 
 const MAX_REMEMBERED = 1024;
 

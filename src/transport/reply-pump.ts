@@ -7,12 +7,14 @@ import type { ArgumentsHost } from '@nestjs/common';
 import { catchError, isObservable, of, Subject, takeUntil, type Observable } from 'rxjs';
 import type { InboundPacket, RawPacket, ReplyPacket, TransportCode } from '../codec/packet.js';
 import {
+  DatagramDroppedError,
   EndpointClosedError,
   MessageTooLargeError,
   QueueOverflowError,
   QueueTimeoutError,
 } from '../endpoint/endpoint.errors.js';
 import type { PacketChannel } from '../endpoint/packet-channel.js';
+import type { Passage } from '../endpoint/passage.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
 import type { InboundDatagram } from '../endpoint/downlink.js';
 import type { Fate } from '../endpoint/uplink.js';
@@ -59,6 +61,7 @@ export class ReplyPump implements Fate {
     private readonly form: ReplyForm,
     private readonly packet: InboundPacket,
     private readonly datagram: InboundDatagram,
+    private readonly passage: Passage,
   ) {}
 
   /** Takes what the handler returned. */
@@ -184,7 +187,7 @@ export class ReplyPump implements Fate {
 
   #post(packet: ReplyPacket | RawPacket): void {
     try {
-      this.owner.channel.reply(packet, this.packet, this.datagram.peer, this);
+      this.owner.channel.reply(packet, this.packet, this.datagram.peer, this, this.passage);
     } catch (error) {
       this.#onUnsayable(error);
     }
@@ -203,6 +206,8 @@ export class ReplyPump implements Fate {
       if (this.#refusal === undefined) this.#end();
       return;
     }
+    // Lost as on a network, by a policy that somebody chose: the rest goes on.
+    if (error instanceof DatagramDroppedError) return this.owner.onLostReply();
     this.#refusal = refusalFor(error);
     this.#giveUpSource();
     if (this.#unsent === 0) this.#sayRefusal(this.#refusal);

@@ -4,10 +4,12 @@ import { ReplaySubject, type Observable } from 'rxjs';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { show } from '../common/option-reader.js';
 import type { PeerAddress } from '../common/peer-address.js';
+import { rankOf } from '../common/traffic-class.js';
 import type { PacketMetadata, ReplyPacket } from '../codec/packet.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
 import { EndpointClosedError, PeerRefusedError } from '../endpoint/endpoint.errors.js';
 import { PacketChannel, type Question } from '../endpoint/packet-channel.js';
+import type { Passage } from '../endpoint/passage.js';
 import type { Throttle } from '../endpoint/throttle.js';
 import { UdpEndpoint } from '../endpoint/udp-endpoint.js';
 import { systemEnvironment, type UdpEnvironment } from '../endpoint/udp-environment.js';
@@ -20,6 +22,7 @@ import {
   type ThrottledUdpClientOptions,
 } from './client.options.js';
 import { drain } from './drain.js';
+import { passageOfRank } from './send.options.js';
 import { UdpRecord, type UdpRecordOptions } from './udp.record.js';
 
 /** All figures of a client at one instant; on a shared socket, those of the socket. */
@@ -161,7 +164,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
 
   protected async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
     const { question, options } = await this.#prepare(packet);
-    await this.#channel.notify(question, await this.#peerOf(options));
+    await this.#channel.notify(question, await this.#peerOf(options), passageFor(options));
     return undefined as T;
   }
 
@@ -202,6 +205,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
         reply: (reply) => this.#takeReply(reply, peer, call),
         failed: (error) => this.#settle(call, { err: error, isDisposed: true }),
       },
+      passageFor(options),
     );
   }
 
@@ -292,6 +296,10 @@ interface Call {
   giveUp: () => void;
   /** Replies that an asynchronous deserializer works on. */
   before?: Promise<void>;
+}
+
+function passageFor({ trafficClass }: UdpRecordOptions): Passage {
+  return passageOfRank(trafficClass === undefined ? undefined : rankOf(trafficClass));
 }
 
 function mergeMetadata(

@@ -6,7 +6,7 @@ import { show } from '../common/option-reader.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
 import type { PeerLike } from '../endpoint/host-cache.js';
 import { PacketChannel } from '../endpoint/packet-channel.js';
-import type { Throttle } from '../endpoint/throttle.js';
+import type { Throttle, UploadThrottle } from '../endpoint/throttle.js';
 import { UdpEndpoint } from '../endpoint/udp-endpoint.js';
 import { systemEnvironment, type UdpEnvironment } from '../endpoint/udp-environment.js';
 import { formatRate } from '../shaping/rate.js';
@@ -15,8 +15,10 @@ import type { ThrottledUdpCallOptions } from './client.options.js';
 import { Dispatcher } from './dispatcher.js';
 import { drain } from './drain.js';
 import { HandlerRegistry } from './handler-registry.js';
+import { passageOf, type PassageMap } from './handler-terms.js';
 import { DATAGRAM_ROUTE } from './on-datagram.decorator.js';
 import { ThrottledUdpClient } from './throttled-udp.client.js';
+import { resolveSendOptions, type UdpSendOptions } from './send.options.js';
 import { getTransportId } from './transport-id.js';
 import {
   resolveTransportOptions,
@@ -40,8 +42,8 @@ export interface TransportStats extends EndpointStats {
 export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   override readonly transportId: symbol;
   protected override readonly logger = new Logger(ThrottledUdpTransport.name);
-  /** The limit on all that leaves. */
-  readonly upload: Throttle;
+  /** The limit on all that leaves, and by `pattern()` those of handlers. */
+  readonly upload: UploadThrottle;
   /** The limit on all that arrives. */
   readonly download: Throttle;
 
@@ -50,6 +52,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   readonly #endpoint: UdpEndpoint;
   readonly #channel: PacketChannel;
   readonly #handlers = new HandlerRegistry((pattern) => this.#routeOf(pattern));
+  readonly #passages: PassageMap = new WeakMap();
   readonly #dispatcher: Dispatcher;
   #drainEndsMs: number | undefined;
   #intakeStopped: Promise<void> | undefined;
@@ -82,6 +85,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       logError: (error) => this.logger.error(error),
     });
     this.upload = this.#endpoint.upload;
+    this.#endpoint.upload.findPassage = (pattern) => this.#handlers.find(pattern)[0]?.passage;
     this.download = this.#endpoint.download;
     // Nest's own fields, for whoever extends this class.
     this.initializeSerializer({ serializer } as never);
@@ -109,11 +113,13 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
    *
    * @param payload bytes, or text in UTF-8; bytes must not change until they have left
    * @param peer host name or address, and port
+   * @param options its traffic class, and a signal that takes it back while it waits
    * @returns a promise that is fulfilled when the kernel has the datagram; it is rejected with a
-   *   `QueueOverflowError`, `QueueTimeoutError`, `MessageTooLargeError`, `SendFailedError`,
-   *   `HostNotFoundError`, `BindError`, `EndpointClosedError` or `InvalidOptionError`
+   *   `QueueOverflowError`, `DatagramDroppedError`, `QueueTimeoutError`, `MessageTooLargeError`,
+   *   `SendFailedError`, `HostNotFoundError`, `BindError`, `EndpointClosedError` or `InvalidOptionError`, or with
+   *   the reason of the signal
    */
-  override send(payload: Uint8Array | string, peer: PeerLike): Promise<void>;
+  override send(payload: Uint8Array | string, peer: PeerLike, options?: UdpSendOptions): Promise<void>;
   override send(
     stream$: Observable<unknown>,
     respond: (data: WritePacket) => Promise<unknown> | void,
@@ -121,11 +127,12 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   override send(
     first: Observable<unknown> | Uint8Array | string,
     second: PeerLike | ((data: WritePacket) => Promise<unknown> | void),
+    options?: UdpSendOptions,
   ): Subscription & Promise<void> {
     const sent =
       typeof second === 'function'
         ? super.send(first as Observable<unknown>, second)
-        : this.#sendBytes(first as Uint8Array | string, second);
+        : this.#sendBytes(first as Uint8Array | string, second, options);
     return sent as Subscription & Promise<void>;
   }
 
@@ -193,13 +200,15 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     isEventHandler = false,
     extras: Record<string, unknown> = {},
   ): void {
-    if (pattern === DATAGRAM_ROUTE) return this.#handlers.addRaw(callback);
+    const passage = passageOf(extras, this.#environment.scheduler.now(), this.#passages);
+    const handler = { handle: callback, passage };
+    if (pattern === DATAGRAM_ROUTE) return this.#handlers.addRaw(handler);
     const route = this.normalizePattern(pattern as MsPattern);
     if (typeof route !== 'string') {
       throw new InvalidOptionError('pattern', `must be a text, a number or an object, got ${show(pattern)}`);
     }
     Object.assign(callback, { isEventHandler, extras });
-    this.#handlers.add(route, callback, isEventHandler);
+    this.#handlers.add(route, handler, isEventHandler);
     // Nest would chain the event handlers of one pattern and join their results; here each runs for itself.
     if (!isEventHandler || !this.messageHandlers.has(route)) {
       super.addHandler(pattern, callback, isEventHandler, extras);
@@ -232,14 +241,16 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     return address;
   }
 
-  async #sendBytes(payload: Uint8Array | string, to: PeerLike): Promise<void> {
+  async #sendBytes(payload: Uint8Array | string, to: PeerLike, options?: UdpSendOptions): Promise<void> {
+    const { passage, signal } = resolveSendOptions(options);
+    signal?.throwIfAborted();
     const data = typeof payload === 'string' ? Buffer.from(payload, 'utf8') : payload;
     if (!(data instanceof Uint8Array)) {
       throw new InvalidOptionError('payload', `must be a Buffer, a Uint8Array or a text, got ${show(data)}`);
     }
     const peer = this.#endpoint.resolve(to);
     await this.#bind();
-    await this.#endpoint.send(data, await peer);
+    await this.#endpoint.send(data, await peer, passage, signal);
   }
 
   async #stopIntake(): Promise<void> {

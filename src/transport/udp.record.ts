@@ -1,4 +1,5 @@
 import type { PacketMetadata } from '../codec/packet.js';
+import { rankOf, type TrafficClassName } from '../common/traffic-class.js';
 import type { PeerLike } from '../endpoint/host-cache.js';
 import { asTimeout } from './client.options.js';
 
@@ -10,6 +11,8 @@ export interface UdpRecordOptions {
   readonly peer?: PeerLike;
   /** Sent beside the payload; what a dispatch hook adds wins. */
   readonly metadata?: PacketMetadata;
+  /** Traffic class of the message on its way out. */
+  readonly trafficClass?: TrafficClassName;
 }
 
 /** A payload with options of its own, made by {@link UdpRecordBuilder}. */
@@ -55,6 +58,17 @@ export class UdpRecordBuilder<T = unknown> {
   /** Texts by name. */
   setMetadata(metadata: PacketMetadata): this {
     this.#options = { ...this.#options, metadata: { ...metadata } };
+    return this;
+  }
+
+  /**
+   * Traffic class of the message on its way out; that of the reply is the server's to choose.
+   *
+   * @throws {InvalidOptionError} there is no such class
+   */
+  setTrafficClass(trafficClass: TrafficClassName): this {
+    rankOf(trafficClass);
+    this.#options = { ...this.#options, trafficClass };
     return this;
   }
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { ReleaseLoop } from '../../src/endpoint/release-loop.js';
 import { resolveBandwidth } from '../../src/shaping/bandwidth.options.js';
-import type { Queueable } from '../../src/shaping/datagram-queue.js';
-import { ThrottledQueue } from '../../src/shaping/throttled-queue.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
+import { createShaper, TestDatagram } from '../support/shaped.js';
 
 describe('ReleaseLoop', () => {
   it('releases each datagram at its instant, with one timer', async () => {
@@ -101,6 +100,17 @@ describe('ReleaseLoop', () => {
     expect(releases).toEqual([[100, 1]]);
   });
 
+  it('tells how late it was woken', async () => {
+    const { clock, offer, lateness } = setUp({ rate: 1000, burst: 100 });
+    offer(100);
+    offer(100);
+    offer(100);
+    clock.jump(130);
+    await clock.advance(200);
+    // Due at 100 and woken at 130; then due a whole datagram after that, and woken in time.
+    expect(lateness).toEqual([30, 0]);
+  });
+
   it('releases nothing once it is stopped', async () => {
     const { clock, loop, offer, releases } = setUp({ rate: 1000, burst: 100 });
     offer(100);
@@ -112,22 +122,20 @@ describe('ReleaseLoop', () => {
 
   function setUp(bandwidth: { rate?: number; burst?: number }, maxAgeMs = Infinity) {
     const clock = new ManualClock();
-    const queue = new ThrottledQueue<Queueable>(
-      resolveBandwidth(bandwidth, 'upload'),
-      { maxBytes: 1e9, maxDatagrams: 1e6, maxAgeMs },
-      clock.now(),
-    );
+    const queue = createShaper({ bandwidth: resolveBandwidth(bandwidth, 'upload'), queue: { maxAgeMs } });
     const releases: [atMs: number, count: number][] = [];
     const expired: number[] = [];
+    const lateness: number[] = [];
     const loop = new ReleaseLoop(
       queue,
       clock,
       (batch, nowMs) => void releases.push([nowMs, batch.length]),
       () => void expired.push(clock.now()),
+      (latenessMs) => void lateness.push(latenessMs),
     );
     const offer = (bytes: number): void => {
-      if (queue.offer({ bytes, queuedAtMs: 0 }, clock.now()) === 'queued') loop.aim();
+      if (queue.offer(new TestDatagram({ bytes }), clock.now()) === 'queued') loop.aim();
     };
-    return { clock, queue, loop, releases, expired, offer };
+    return { clock, queue, loop, releases, expired, lateness, offer };
   }
 });

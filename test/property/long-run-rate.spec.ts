@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { ReleaseLoop } from '../../src/endpoint/release-loop.js';
 import type { Bandwidth } from '../../src/shaping/bandwidth.options.js';
-import { UploadShaper } from '../../src/shaping/upload-shaper.js';
 import { formatRate } from '../../src/shaping/rate.js';
+import { createShaper, TestDatagram } from '../support/shaped.js';
 import { seed } from './seed.js';
 import { EXACT_TIMERS, SimulatedScheduler, type TimerQuality } from './simulated-scheduler.js';
 
-describe('UploadShaper, its queue never empty', () => {
+describe('FairShaper, its queue never empty', () => {
   describe('with exact timers', () => {
     it.each(
       [60, 100, 1e3, 9600, 1e5, 1.25e6, 1e7, 333_333_333].flatMap((rate) =>
@@ -52,8 +52,7 @@ function longRunRate(
 ): number {
   const { datagrams = Infinity, ms = Infinity } = until;
   const scheduler = new SimulatedScheduler(timers);
-  const limits = { maxBytes: Infinity, maxDatagrams: Infinity, maxAgeMs: Infinity };
-  const shaper = new UploadShaper(bandwidth, limits, scheduler.now());
+  const shaper = createShaper({ bandwidth });
   const done = { bytes: 0, datagrams: 0, atMs: 0 };
   const loop = new ReleaseLoop(
     shaper,
@@ -62,14 +61,15 @@ function longRunRate(
       for (const item of batch) {
         done.bytes += item.bytes;
         done.datagrams++;
-        shaper.offer({ bytes: size, queuedAtMs: 0 }, nowMs);
+        shaper.offer(new TestDatagram({ bytes: size }), nowMs);
       }
       done.atMs = nowMs;
     },
     () => {},
+    () => {},
   );
   for (let queued = 0; queued < QUEUED;) {
-    if (shaper.offer({ bytes: size, queuedAtMs: 0 }, scheduler.now()) === 'queued') queued++;
+    if (shaper.offer(new TestDatagram({ bytes: size }), scheduler.now()) === 'queued') queued++;
   }
   loop.aim();
   // The burst that the bucket starts with is over once the loop has had to wait.

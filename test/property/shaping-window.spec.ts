@@ -2,14 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { ReleaseLoop } from '../../src/endpoint/release-loop.js';
 import type { Bandwidth } from '../../src/shaping/bandwidth.options.js';
-import type { Queueable } from '../../src/shaping/datagram-queue.js';
+import type { FairShaper } from '../../src/shaping/fair-shaper.js';
 import type { QueueLimits } from '../../src/shaping/queue.options.js';
-import { UploadShaper } from '../../src/shaping/upload-shaper.js';
+import { createShaper, TestDatagram } from '../support/shaped.js';
 import { seed } from './seed.js';
 import { SimulatedScheduler } from './simulated-scheduler.js';
 import { WindowLedger } from './window-ledger.js';
 
-describe('UploadShaper', () => {
+describe('FairShaper, with one flow', () => {
   it(`lets no window hold more than its rate and burst allow, and loses no datagram (seed ${seed})`, () => {
     let waited = 0;
     fc.assert(
@@ -84,10 +84,6 @@ describe('WindowLedger', () => {
   });
 });
 
-interface Datagram extends Queueable {
-  readonly id: number;
-}
-
 type Step =
   | { readonly do: 'offer'; readonly sizes: readonly number[] }
   | { readonly do: 'limit'; readonly bandwidth: Bandwidth }
@@ -96,7 +92,7 @@ type Step =
 
 interface Scene {
   readonly bandwidth: Bandwidth;
-  readonly limits: QueueLimits;
+  readonly limits: Partial<QueueLimits>;
   readonly steps: readonly Step[];
   readonly latenessMs: readonly number[];
 }
@@ -105,8 +101,8 @@ interface Scene {
 class Rehearsal {
   readonly #scheduler: SimulatedScheduler;
   readonly #ledger = new WindowLedger();
-  readonly #shaper: UploadShaper<Datagram>;
-  readonly #loop: ReleaseLoop<Datagram>;
+  readonly #shaper: FairShaper<TestDatagram>;
+  readonly #loop: ReleaseLoop<TestDatagram>;
   readonly #offered = new Tally();
   readonly #left = new Tally();
   readonly #dropped = new Tally();
@@ -123,7 +119,7 @@ class Rehearsal {
       turnMs: 0.01,
     });
     this.#scheduler.onRead = (nowMs) => this.#ledger.read(nowMs);
-    this.#shaper = new UploadShaper(bandwidth, limits, this.#scheduler.now());
+    this.#shaper = createShaper({ bandwidth, queue: limits });
     this.#ledger.setLimit(bandwidth.rateBytesPerSecond, this.#shaper.burstBytes);
     this.#loop = new ReleaseLoop(
       this.#shaper,
@@ -133,6 +129,7 @@ class Rehearsal {
         batch.forEach((datagram) => this.#leave(datagram));
       },
       ({ bytes }) => this.#dropped.add(bytes),
+      () => {},
     );
   }
 
@@ -168,7 +165,7 @@ class Rehearsal {
   }
 
   #offer(bytes: number): void {
-    const datagram = { id: this.#offered.datagrams, bytes, queuedAtMs: 0 };
+    const datagram = new TestDatagram({ id: this.#offered.datagrams, bytes });
     this.#offered.add(bytes);
     const verdict = this.#shaper.offer(datagram, this.#scheduler.now());
     if (verdict === 'pass') this.#leave(datagram);
@@ -199,7 +196,7 @@ class Rehearsal {
     if (this.#shaper.queuedDatagrams > 0) throw new Error('the loop sleeps while datagrams wait');
   }
 
-  #leave({ id, bytes }: Datagram): void {
+  #leave({ id, bytes }: TestDatagram): void {
     if (id <= this.#lastLeftId) throw new Error(`datagram ${id} left after ${this.#lastLeftId}`);
     this.#lastLeftId = id;
     this.#ledger.debit(bytes);

@@ -23,6 +23,26 @@ describe('resolveBandwidth', () => {
       { rate: 1000, burstTime: 0 },
       { rateBytesPerSecond: 1000, burstBytes: undefined, burstTimeMs: 0.001 },
     ],
+    // 4 ms of the peak are 400 bytes: a whole datagram is more.
+    [
+      { rate: 1000, peakRate: '100 kB/s' },
+      {
+        rateBytesPerSecond: 1000,
+        burstBytes: undefined,
+        burstTimeMs: 20,
+        peak: { rateBytesPerSecond: 100_000, burstBytes: 1514, burstTimeMs: 4 },
+      },
+    ],
+    [
+      { peakRate: '1 MB/s' },
+      {
+        rateBytesPerSecond: Infinity,
+        burstBytes: undefined,
+        burstTimeMs: 20,
+        peak: { rateBytesPerSecond: 1_000_000, burstBytes: 4000, burstTimeMs: 4 },
+      },
+    ],
+    [{ peakRate: 0 }, { rateBytesPerSecond: Infinity, burstBytes: undefined, burstTimeMs: 20 }],
   ])('reads %j', (value, bandwidth) => {
     expect(resolveBandwidth(value, 'upload')).toEqual(bandwidth);
   });
@@ -46,8 +66,13 @@ describe('resolveBandwidth', () => {
       "must be a number of milliseconds that is not negative, got '20 ms'",
     ],
     [{ rate: 1, burstTime: Infinity }, 'upload.burstTime', 'must be finite'],
-    [{ rate: 1, brust: 5 }, 'upload.brust', 'is not an option; known here: burst, burstTime, rate'],
-    [{ rate: 1, maxAge: 5 }, 'upload.maxAge', 'is not an option; known here: burst, burstTime, rate'],
+    [{ rate: 1000, peakRate: 1000 }, 'upload.peakRate', 'must be more than the rate, got 1000'],
+    [{ rate: 1, brust: 5 }, 'upload.brust', 'is not an option; known here: burst, burstTime, peakRate, rate'],
+    [
+      { rate: 1, maxAge: 5 },
+      'upload.maxAge',
+      'is not an option; known here: burst, burstTime, peakRate, rate',
+    ],
   ])('refuses %j: %s %s', (value, field, problem) => {
     expect(() => resolveBandwidth(value, 'upload')).toThrow(new InvalidOptionError(field, problem));
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { DownloadGate } from '../../src/shaping/download-gate.js';
 import { resolveDownload } from '../../src/shaping/download.options.js';
+import { TERMS, TestDatagram } from '../support/shaped.js';
 
 // At 1000 B/s a byte takes a millisecond.
 describe('DownloadGate', () => {
@@ -20,8 +21,20 @@ describe('DownloadGate', () => {
       expect([gate.release(399), gate.release(400)?.bytes, gate.queuedBytes]).toEqual([undefined, 100, 0]);
     });
 
-    it('refuses as overflow what it cannot hold: 256 KiB unless told otherwise', () => {
-      const gate = create({ rate: '100 kB/s', burst: 1 });
+    it('holds 256 KiB unless told otherwise, and then drops the oldest of the peer of which most waits', () => {
+      const dropped: [bytes: number, reason: string][] = [];
+      const gate = create({ rate: '100 kB/s', burst: 1 }, ({ bytes }, reason) =>
+        dropped.push([bytes, reason]),
+      );
+      offer(gate, 100, 0);
+      const sizes = [65_507, 65_506, 65_505, 65_504];
+      expect(sizes.map((bytes) => offer(gate, bytes, 0))).toEqual(Array(4).fill('queued'));
+      expect([offer(gate, 122, 0), dropped]).toEqual(['queued', []]);
+      expect([offer(gate, 1, 0), dropped]).toEqual(['queued', [[65_507, 'overflow']]]);
+    });
+
+    it('refuses as overflow what it cannot hold when told to reject', () => {
+      const gate = create({ rate: '100 kB/s', burst: 1, overflow: 'reject' });
       offer(gate, 100, 0);
       const verdicts = Array.from({ length: 5 }, () => offer(gate, 65_507, 0));
       expect(verdicts).toEqual(['queued', 'queued', 'queued', 'queued', 'overflow']);
@@ -82,10 +95,14 @@ describe('DownloadGate', () => {
   });
 });
 
-function create(download: unknown): DownloadGate<{ bytes: number; queuedAtMs: number }> {
-  return new DownloadGate(resolveDownload(download, 'download'), 0);
+function create(
+  download: unknown,
+  onDrop: (item: TestDatagram, reason: string) => void = () => {},
+): DownloadGate<TestDatagram> {
+  const { bandwidth, queue, onLimit } = resolveDownload(download, 'download');
+  return new DownloadGate({ ...TERMS, bandwidth, queue }, onLimit, 0, onDrop);
 }
 
 function offer(gate: ReturnType<typeof create>, bytes: number, nowMs: number): string {
-  return gate.offer({ bytes, queuedAtMs: -1 }, nowMs);
+  return gate.offer(new TestDatagram({ bytes }), nowMs);
 }

@@ -3,7 +3,14 @@ import { InvalidOptionError } from '../../src/common/invalid-option.error.js';
 import { resolveDownload } from '../../src/shaping/download.options.js';
 
 const UNLIMITED = { rateBytesPerSecond: Infinity, burstBytes: undefined, burstTimeMs: 20 };
-const QUEUE = { maxBytes: 262_144, maxDatagrams: 4096, maxAgeMs: 30_000 };
+const QUEUE = {
+  maxBytes: 262_144,
+  maxDatagrams: 4096,
+  maxPeerBytes: Infinity,
+  maxAgeMs: 30_000,
+  overflow: 'drop-fattest',
+  aqm: 'none',
+};
 
 describe('resolveDownload', () => {
   it.each([
@@ -18,11 +25,20 @@ describe('resolveDownload', () => {
         maxBytes: '1 MiB',
         maxDatagrams: 10,
         maxAge: 100,
+        maxPeerBytes: 9000,
+        overflow: 'reject',
         onLimit: 'drop',
       },
       {
         bandwidth: { rateBytesPerSecond: 1e6, burstBytes: 9000, burstTimeMs: 5 },
-        queue: { maxBytes: 1_048_576, maxDatagrams: 10, maxAgeMs: 100 },
+        queue: {
+          ...QUEUE,
+          maxBytes: 1_048_576,
+          maxDatagrams: 10,
+          maxPeerBytes: 9000,
+          maxAgeMs: 100,
+          overflow: 'reject',
+        },
         onLimit: 'drop',
       },
     ],
@@ -42,11 +58,11 @@ describe('resolveDownload', () => {
       'download.maxAge',
       "must be a number of milliseconds that is not negative, got '1 s'",
     ],
-    [{ onLimit: 'police' }, 'download.onLimit', "must be one of 'delay', 'drop', got 'police'"],
+    [{ onLimit: 'police' }, 'download.onLimit', "must be one of 'delay', 'drop', 'refuse', got 'police'"],
     [
       { onlimit: 'drop' },
       'download.onlimit',
-      'is not an option; known here: burst, burstTime, maxAge, maxBytes, maxDatagrams, onLimit, rate',
+      'is not an option; known here: aqm, burst, burstTime, maxAge, maxBytes, maxDatagrams, maxPeerBytes, onLimit, overflow, peakRate, rate',
     ],
   ])('refuses %j: %s %s', (value, field, problem) => {
     expect(() => resolveDownload(value, 'download')).toThrow(new InvalidOptionError(field, problem));

@@ -1,10 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Bandwidth } from '../../src/shaping/bandwidth.options.js';
-import type { QueueLimits } from '../../src/shaping/queue.options.js';
-import { ThrottledQueue } from '../../src/shaping/throttled-queue.js';
+import { resolveBandwidth } from '../../src/shaping/bandwidth.options.js';
+import type { FairShaper } from '../../src/shaping/fair-shaper.js';
+import { resolveQueue, type QueueLimits } from '../../src/shaping/queue.options.js';
+import { createShaper, TERMS, TestDatagram } from '../support/shaped.js';
 
 // At 1000 B/s a byte takes a millisecond.
-describe('ThrottledQueue', () => {
+describe('FairShaper, with one flow', () => {
   describe('offer', () => {
     it('passes what conforms while nobody waits', () => {
       const queue = create();
@@ -253,7 +255,7 @@ describe('ThrottledQueue', () => {
       [1e6, 0, 256],
       [1e6, 100, 20],
     ])('at %d B/s and a head of %d bytes is %d', (rate, bytes, datagrams) => {
-      const queue = new ThrottledQueue(limit(rate, 1), LIMITS, 0);
+      const queue = createShaper({ bandwidth: limit(rate, 1) });
       offer(queue, 100, 0);
       expect(offer(queue, bytes, 0)).toBe('queued');
       expect(queue.batchSize).toBe(datagrams);
@@ -282,6 +284,7 @@ describe('ThrottledQueue', () => {
       const queue = create();
       offer(queue, 500, 0);
       expect(offer(queue, bytes, 0)).toBe('queued');
+      queue.nextEventMs(0);
       expect(queue.latenessAllowedMs).toBe(expected);
     });
 
@@ -291,6 +294,7 @@ describe('ThrottledQueue', () => {
       offer(queue, 500, 0);
       offer(queue, 500, 0);
       queue.setBandwidth(limit(Infinity, Infinity), 0);
+      queue.nextEventMs(0);
       expect(queue.latenessAllowedMs).toBe(Infinity);
     });
   });
@@ -306,11 +310,43 @@ describe('ThrottledQueue', () => {
     });
   });
 
+  it('sends 486-byte datagrams at 100 B/s every 4.86 s', () => {
+    const queue = createShaper({ bandwidth: resolveBandwidth('100 B/s', 'upload') });
+    const verdicts = [1, 2, 3, 4].map(() => offer(queue, 486, 0));
+    expect(verdicts).toEqual(['pass', 'queued', 'queued', 'queued']);
+    const leftMs: number[] = [];
+    for (let nowMs = 0; (nowMs = queue.nextEventMs(nowMs)) !== Infinity;) {
+      expect(queue.release(nowMs)?.bytes).toBe(486);
+      leftMs.push(nowMs);
+    }
+    expect(leftMs).toEqual([4860, 9720, 14_580]);
+  });
+
+  it('refuses as expired what the default 30 s do not suffice for', () => {
+    const queue = createShaper({
+      bandwidth: resolveBandwidth('100 B/s', 'upload'),
+      queue: resolveQueue(undefined, 'queue'),
+    });
+    const verdicts = Array.from({ length: 9 }, () => offer(queue, 486, 0));
+    // The seventh would leave at 29.16 s, the eighth at 34.02 s.
+    expect(verdicts).toEqual(['pass', ...Array<string>(6).fill('queued'), 'expired', 'expired']);
+  });
+
+  it('passes everything at once without a limit', () => {
+    const queue = createShaper();
+    for (let nth = 0; nth < 10_000; nth++) expect(offer(queue, 65_507, 0)).toBe('pass');
+    expect([queue.queuedDatagrams, queue.nextEventMs(0)]).toEqual([0, Infinity]);
+  });
+
   it('gives out all that waits for closing, whatever the limit says', () => {
     const queue = create();
     for (const bytes of [500, 400, 300]) offer(queue, bytes, 0);
     queue.pause(0);
-    expect([queue.discard()?.bytes, queue.discard()?.bytes, queue.discard()]).toEqual([400, 300, undefined]);
+    expect([queue.discard(0)?.bytes, queue.discard(0)?.bytes, queue.discard(0)]).toEqual([
+      400,
+      300,
+      undefined,
+    ]);
     expect([queue.queuedBytes, queue.queuedDatagrams]).toEqual([0, 0]);
   });
 
@@ -320,18 +356,14 @@ describe('ThrottledQueue', () => {
   });
 });
 
-const LIMITS: QueueLimits = { maxBytes: 1_000_000, maxDatagrams: 100, maxAgeMs: 30_000 };
+const LIMITS: QueueLimits = { ...TERMS.queue, maxBytes: 1_000_000, maxDatagrams: 100, maxAgeMs: 30_000 };
 
-function create(limits: Partial<QueueLimits> = {}): ThrottledQueue<{ bytes: number; queuedAtMs: number }> {
-  return new ThrottledQueue(limit(1000), { ...LIMITS, ...limits }, 0);
+function create(limits: Partial<QueueLimits> = {}): FairShaper<TestDatagram> {
+  return createShaper({ bandwidth: limit(1000), queue: { ...LIMITS, ...limits } });
 }
 
-function offer(
-  queue: ThrottledQueue<{ bytes: number; queuedAtMs: number }>,
-  bytes: number,
-  nowMs: number,
-): string {
-  return queue.offer({ bytes, queuedAtMs: -1 }, nowMs);
+function offer(queue: FairShaper<TestDatagram>, bytes: number, nowMs: number): string {
+  return queue.offer(new TestDatagram({ bytes }), nowMs);
 }
 
 function limit(rateBytesPerSecond: number, burstBytes = 500): Bandwidth {

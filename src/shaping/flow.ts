@@ -1,0 +1,81 @@
+import { Link, LinkedList } from '../common/linked-list.js';
+import type { CoDel } from './codel.js';
+import type { HandlerLimit, Limit } from './limit.js';
+import type { Peer } from './peer-table.js';
+import { Place, type Shaped } from './shaped.js';
+import type { ClassRank } from '../common/traffic-class.js';
+
+/** What waits of one peer, in one class, from one handler's limit: the unit of fairness. */
+export class Flow {
+  /** Its place in a line of its class, or in the lot of a limit that it waits for. */
+  readonly standing = new Link<Flow>(this);
+  /** Bytes that it may send before its turn ends; negative when a large datagram took more (RFC 8290 section 4.2). */
+  deficitBytes = 0;
+  /** The limit that it waits for; written by {@link Parking} alone. */
+  parkedAt: Limit | undefined;
+  queuedBytes = 0;
+  queuedDatagrams = 0;
+  /** Made when the queue is managed by age. */
+  codel: CoDel | undefined;
+  readonly #ordinary = new LinkedList<Shaped>();
+  #urgent: LinkedList<Shaped> | undefined;
+
+  constructor(
+    readonly peer: Peer,
+    readonly rank: ClassRank,
+    /** The limit of the handler, when there is one. */
+    readonly limit: HandlerLimit | undefined,
+  ) {}
+
+  add(item: Shaped): Place {
+    const place = new Place(item, this);
+    if (item.isUrgent) (this.#urgent ??= new LinkedList<Shaped>()).pushBack(place.inFlow);
+    else this.#ordinary.pushBack(place.inFlow);
+    return place;
+  }
+
+  remove(place: Place): void {
+    place.inFlow.list?.remove(place.inFlow);
+  }
+
+  /** The datagram that goes next. */
+  get head(): Shaped | undefined {
+    return this.#urgent?.first ?? this.#ordinary.first;
+  }
+
+  /** The datagram that has waited longest. */
+  get oldest(): Shaped | undefined {
+    const urgent = this.#urgent?.first;
+    const ordinary = this.#ordinary.first;
+    if (urgent === undefined || ordinary === undefined) return urgent ?? ordinary;
+    return urgent.queuedAtMs < ordinary.queuedAtMs ? urgent : ordinary;
+  }
+
+  get isEmpty(): boolean {
+    return this.head === undefined;
+  }
+
+  /** The limit of its own that holds the head back longest; `undefined` when none does. */
+  blocker(bytes: number, nowMs: number): Limit | undefined {
+    const ofPeer = this.peer.limit;
+    const peerDelayMs = ofPeer.delayFor(bytes, nowMs);
+    const ownDelayMs = this.limit === undefined ? 0 : this.limit.delayFor(bytes, nowMs);
+    if (peerDelayMs <= 0 && ownDelayMs <= 0) return undefined;
+    return ownDelayMs > peerDelayMs ? this.limit : ofPeer;
+  }
+
+  /** A limit of its own for which others wait already: to go before them would be to jump the line. */
+  get crowdedLimit(): Limit | undefined {
+    if (this.limit?.lot !== undefined) return this.limit;
+    return this.peer.limit.lot === undefined ? undefined : this.peer.limit;
+  }
+
+  debit(bytes: number): void {
+    this.deficitBytes -= Math.max(bytes, LEAST_DEFICIT_BYTES);
+    this.limit?.debit(bytes);
+    this.peer.limit.debit(bytes);
+  }
+}
+
+// An empty datagram is work too: without a price, a peer that sends nothing but those would never end its turn.
+const LEAST_DEFICIT_BYTES = 1;

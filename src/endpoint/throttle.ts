@@ -4,8 +4,8 @@ import { show } from '../common/option-reader.js';
 import { PeerAddress } from '../common/peer-address.js';
 import { TRAFFIC_CLASSES, type ClassRank } from '../common/traffic-class.js';
 import { UNLIMITED, withRate, type Bandwidth } from '../shaping/bandwidth.options.js';
-import type { FairShaper } from '../shaping/fair-shaper.js';
-import { HandlerLimit, Limit } from '../shaping/limit.js';
+import type { FairShaper, LimitChange } from '../shaping/fair-shaper.js';
+import { HandlerLimit, type Limit } from '../shaping/limit.js';
 import { parseRate, type Rate } from '../shaping/rate.js';
 import type { Shaped } from '../shaping/shaped.js';
 import type { DirectionFigures } from '../telemetry/direction-figures.js';
@@ -86,9 +86,6 @@ export interface ThrottleParts {
   readonly onChange: () => void;
 }
 
-/** A {@link Limit}, or a shaper that has one. */
-type Adjusted = Pick<Limit, 'bandwidth' | 'paused' | 'setBandwidth' | 'pause' | 'resume' | 'tokens'>;
-
 /** What changes one limit: the base of all throttles. */
 abstract class LimitHandle implements Adjustable {
   constructor(protected readonly parts: ThrottleParts) {}
@@ -99,18 +96,18 @@ abstract class LimitHandle implements Adjustable {
 
   setRate(rate: Rate): void {
     const rateBytesPerSecond = parseRate(rate);
-    this.#change((limit, nowMs) => limit.setBandwidth(withRate(limit.bandwidth, rateBytesPerSecond), nowMs));
+    this.#adjust((limit, nowMs) => limit.setBandwidth(withRate(limit.bandwidth, rateBytesPerSecond), nowMs));
   }
 
   pause(): void {
-    this.#change((limit, nowMs) => limit.pause(nowMs));
+    this.#adjust((limit, nowMs) => limit.pause(nowMs));
   }
 
   resume(): void {
-    this.#change((limit, nowMs) => limit.resume(nowMs));
+    this.#adjust((limit, nowMs) => limit.resume(nowMs));
   }
 
-  protected limitStats(limit: Adjusted | undefined): LimitStats {
+  protected limitStats(limit: Pick<Limit, 'paused' | 'tokens'> | undefined): LimitStats {
     return {
       limitBytesPerSecond: this.rate,
       paused: limit?.paused ?? false,
@@ -120,16 +117,12 @@ abstract class LimitHandle implements Adjustable {
 
   protected abstract get bandwidth(): Bandwidth;
 
-  /** The limit to be changed, made when there is none. */
-  protected abstract obtain(nowMs: number): Adjusted;
+  /** Changes the limit, which is made when there is none. */
+  protected abstract adjust(change: LimitChange, nowMs: number): void;
 
-  #change(apply: (limit: Adjusted, nowMs: number) => void): void {
-    const { shaper, scheduler, onChange } = this.parts;
-    const nowMs = scheduler.now();
-    const limit = this.obtain(nowMs);
-    apply(limit, nowMs);
-    if (limit instanceof Limit) shaper.limitChanged(limit, nowMs);
-    onChange();
+  #adjust(change: LimitChange): void {
+    this.adjust(change, this.parts.scheduler.now());
+    this.parts.onChange();
   }
 }
 
@@ -175,8 +168,8 @@ export class DirectionThrottle extends LimitHandle implements UploadThrottle {
     return this.parts.shaper.bandwidth;
   }
 
-  protected override obtain(): Adjusted {
-    return this.parts.shaper;
+  protected override adjust(change: LimitChange, nowMs: number): void {
+    change(this.parts.shaper, nowMs);
   }
 
   #ofClass(rank: ClassRank, nowMs: number): ClassStats {
@@ -195,11 +188,7 @@ class PeerHandle extends LimitHandle implements PeerThrottle {
 
   reset(): void {
     const { shaper, scheduler, onChange } = this.parts;
-    const peer = shaper.peers.get(this.key);
-    if (peer === undefined || !shaper.peers.isPinned(peer)) return;
-    const nowMs = scheduler.now();
-    shaper.peers.unpin(peer, nowMs);
-    shaper.limitChanged(peer.limit, nowMs);
+    shaper.resetPeer(this.key, scheduler.now());
     onChange();
   }
 
@@ -218,11 +207,9 @@ class PeerHandle extends LimitHandle implements PeerThrottle {
     return peers.get(this.key)?.limit.bandwidth ?? peers.bandwidth;
   }
 
-  protected override obtain(nowMs: number): Limit {
-    const { peers } = this.parts.shaper;
-    const peer = peers.pin(this.key, nowMs);
-    if (peer === undefined) throw new TooManyPeersError(peers.size);
-    return peer.limit;
+  protected override adjust(change: LimitChange, nowMs: number): void {
+    const { shaper } = this.parts;
+    if (!shaper.adjustPeer(this.key, change, nowMs)) throw new TooManyPeersError(shaper.peers.size);
   }
 }
 
@@ -243,9 +230,9 @@ class HandlerHandle extends LimitHandle implements HandlerThrottle {
     return this.passage.limit?.bandwidth ?? UNLIMITED;
   }
 
-  protected override obtain(nowMs: number): Limit {
+  protected override adjust(change: LimitChange, nowMs: number): void {
     this.passage.limit ??= new HandlerLimit(UNLIMITED, nowMs);
-    return this.passage.limit;
+    this.parts.shaper.adjust(this.passage.limit, change, nowMs);
   }
 }
 

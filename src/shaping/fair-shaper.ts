@@ -34,6 +34,12 @@ export interface Waiting {
   readonly queueAgeMs: number;
 }
 
+/** What is done to a limit, at an instant that never lies before an earlier one. */
+export type LimitChange = (
+  limit: Pick<Limit, 'bandwidth' | 'setBandwidth' | 'pause' | 'resume'>,
+  nowMs: number,
+) => void;
+
 /** What a shaper is made with. */
 export interface ShaperTerms {
   readonly bandwidth: Bandwidth;
@@ -59,10 +65,12 @@ export class FairShaper<T extends Shaped> {
   readonly #onDrop: (item: T, reason: QueueDropReason) => void;
   #spilledBytes = 0;
   #latenessAllowedMs = Infinity;
+  #latestMs: number;
 
   /** @param onDrop takes a queued datagram that is dropped to make room, or by active queue management */
   constructor(terms: ShaperTerms, nowMs: number, onDrop: (item: T, reason: QueueDropReason) => void) {
     const { bandwidth, queue, peers, classes } = terms;
+    this.#latestMs = nowMs;
     this.#limit = new Limit(bandwidth, nowMs);
     this.#turns = new ClassTurns(classes, bandwidth, nowMs, (flow) => this.#retire(flow));
     this.#peers = new PeerTable(peers, nowMs);
@@ -72,7 +80,8 @@ export class FairShaper<T extends Shaped> {
   }
 
   /** @throws {RangeError} `item.bytes` is negative or not a number */
-  offer(item: T, nowMs: number): Verdict {
+  offer(item: T, clockMs: number): Verdict {
+    const nowMs = this.#timeOf(clockMs);
     if (!(item.bytes >= 0)) throw new RangeError(`bytes must be 0 or more, got ${item.bytes}`);
     const peer = this.#peers.find(item.peer, nowMs);
     if (this.#tryPass(item, peer, nowMs)) return 'pass';
@@ -80,7 +89,8 @@ export class FairShaper<T extends Shaped> {
   }
 
   /** The next datagram that may go now, its bytes taken; `undefined` when none may. */
-  release(nowMs: number): T | undefined {
+  release(clockMs: number): T | undefined {
+    const nowMs = this.#timeOf(clockMs);
     for (;;) {
       const flow = this.#turns.next(nowMs);
       const head = flow?.head;
@@ -100,7 +110,8 @@ export class FairShaper<T extends Shaped> {
   }
 
   /** The next datagram whose time is up, taken out; `undefined` when there is none. */
-  expire(nowMs: number): T | undefined {
+  expire(clockMs: number): T | undefined {
+    const nowMs = this.#timeOf(clockMs);
     const oldest = this.#backlog.oldest;
     if (oldest === undefined || nowMs - oldest.queuedAtMs <= this.#queue.maxAgeMs) return undefined;
     this.#unlink(oldest, nowMs);
@@ -108,21 +119,24 @@ export class FairShaper<T extends Shaped> {
   }
 
   /** Takes out the oldest, whatever the limits say: for closing. */
-  discard(nowMs: number): T | undefined {
+  discard(clockMs: number): T | undefined {
+    const nowMs = this.#timeOf(clockMs);
     const oldest = this.#backlog.oldest;
     if (oldest !== undefined) this.#unlink(oldest, nowMs);
     return oldest as T | undefined;
   }
 
   /** Takes out one that nobody wants any more. @returns whether it was waiting */
-  withdraw(item: T, nowMs: number): boolean {
+  withdraw(item: T, clockMs: number): boolean {
+    const nowMs = this.#timeOf(clockMs);
     if (item.place === undefined) return false;
     this.#unlink(item, nowMs);
     return true;
   }
 
   /** When `release` or `expire` will next have something, monotonic milliseconds; `Infinity` when never. */
-  nextEventMs(nowMs: number): number {
+  nextEventMs(clockMs: number): number {
+    const nowMs = this.#timeOf(clockMs);
     const oldest = this.#backlog.oldest;
     this.#latenessAllowedMs = Infinity;
     const head = this.#turns.next(nowMs)?.head;
@@ -167,22 +181,46 @@ export class FairShaper<T extends Shaped> {
   }
 
   /** Changes the limit of all; see {@link Limit.setBandwidth}. */
-  setBandwidth(bandwidth: Bandwidth, nowMs: number): void {
+  setBandwidth(bandwidth: Bandwidth, clockMs: number): void {
+    const nowMs = this.#timeOf(clockMs);
     this.#limit.setBandwidth(bandwidth, nowMs);
     this.#turns.setBandwidth(bandwidth, nowMs);
   }
 
-  pause(nowMs: number): void {
+  pause(clockMs: number): void {
+    const nowMs = this.#timeOf(clockMs);
     this.#limit.pause(nowMs);
   }
 
-  resume(nowMs: number): void {
+  resume(clockMs: number): void {
+    const nowMs = this.#timeOf(clockMs);
     this.#limit.resume(nowMs);
   }
 
-  /** To be called when a limit of a peer or of a handler was changed from outside. */
-  limitChanged(limit: Limit, nowMs: number): void {
+  /** Changes the limit of a handler. */
+  adjust(limit: Limit, change: LimitChange, clockMs: number): void {
+    const nowMs = this.#timeOf(clockMs);
+    change(limit, nowMs);
     this.#turns.parking.reaim(limit, nowMs);
+  }
+
+  /**
+   * Changes the limit of one peer, which has one of its own from then on.
+   *
+   * @param key see {@link PeerTable}
+   * @returns false when there is no room for one more such peer
+   */
+  adjustPeer(key: string, change: LimitChange, clockMs: number): boolean {
+    const peer = this.#peers.pin(key, this.#timeOf(clockMs));
+    if (peer !== undefined) this.adjust(peer.limit, change, clockMs);
+    return peer !== undefined;
+  }
+
+  /** Gives a peer the limit of all others again. */
+  resetPeer(key: string, clockMs: number): void {
+    const peer = this.#peers.get(key);
+    if (peer === undefined || !this.#peers.isPinned(peer)) return;
+    this.adjust(peer.limit, (_, nowMs) => this.#peers.unpin(peer, nowMs), clockMs);
   }
 
   /**
@@ -191,7 +229,8 @@ export class FairShaper<T extends Shaped> {
    * @param limit of the handler, when it has one
    * @returns milliseconds; a pause is not counted
    */
-  backlogMs(address: PeerAddress, limit: HandlerLimit | undefined, nowMs: number): number {
+  backlogMs(address: PeerAddress, limit: HandlerLimit | undefined, clockMs: number): number {
+    const nowMs = this.#timeOf(clockMs);
     if (this.#backlog.datagrams === 0) return 0;
     const peer = this.#peers.find(address, nowMs);
     return Math.max(
@@ -261,9 +300,16 @@ export class FairShaper<T extends Shaped> {
   }
 
   /** Takes the bytes of a datagram that finds nobody before it and conforms. */
-  protected tryPassAlone(item: T, nowMs: number): boolean {
+  protected tryPassAlone(item: T, clockMs: number): boolean {
+    const nowMs = this.#timeOf(clockMs);
     if (!(item.bytes >= 0)) throw new RangeError(`bytes must be 0 or more, got ${item.bytes}`);
     return this.#tryPass(item, this.#peers.find(item.peer, nowMs), nowMs);
+  }
+
+  /** The clock, except that it never goes back: a peer met after a step back must not live through that time twice. */
+  #timeOf(clockMs: number): number {
+    if (clockMs > this.#latestMs) this.#latestMs = clockMs;
+    return this.#latestMs;
   }
 
   #tryPass(item: T, peer: Peer | undefined, nowMs: number): boolean {

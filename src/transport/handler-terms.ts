@@ -17,11 +17,10 @@ export interface HandlerTerms {
  * handler. A method that a controller inherits gets a copy of its own first: its siblings share the original.
  */
 export function withTerms(terms: HandlerTerms): ClassDecorator & MethodDecorator {
-  const decorate = (target: object, _name?: string | symbol, descriptor?: PropertyDescriptor): void => {
+  return (target: object, _name?: string | symbol, descriptor?: PropertyDescriptor): void => {
     if (descriptor !== undefined) return write(descriptor.value as object, 'own', terms);
     for (const method of handlersOf(target as Constructor)) write(method, 'ofClass', terms);
   };
-  return decorate as ClassDecorator & MethodDecorator;
 }
 
 /** The way of a handler's replies by its extras; handlers that share their terms share the limit too. */

@@ -14,8 +14,8 @@ export type PeerKeyOf = (peer: PeerAddress) => string;
 /** @throws {InvalidOptionError} naming the field */
 export function resolvePeerKey(value: unknown, field: string): PeerKeyOf {
   if (typeof value === 'function') return (peer) => ask(value as (peer: PeerAddress) => unknown, peer);
-  const keyOf = KEYS[value as keyof typeof KEYS];
-  if (keyOf !== undefined && typeof value === 'string') return keyOf;
+  const keyOf = KEYS.get(value);
+  if (keyOf !== undefined) return keyOf;
   throw new InvalidOptionError(
     field,
     `must be 'address', 'address-port', 'prefix' or a function, got ${show(value)}`,
@@ -55,6 +55,10 @@ function ipv6Prefix(address: string): string {
   return zone === undefined ? prefix : `${zone}%${prefix}`;
 }
 
-const KEYS = { address: addressKey, 'address-port': addressPortKey, prefix: prefixKey } as const;
+const KEYS: ReadonlyMap<unknown, PeerKeyOf> = new Map([
+  ['address', addressKey],
+  ['address-port', addressPortKey],
+  ['prefix', prefixKey],
+]);
 
 const IPV6_GROUPS = 8;

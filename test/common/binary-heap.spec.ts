@@ -96,6 +96,34 @@ describe('BinaryHeap', () => {
   });
 });
 
+describe('BinaryHeap.update', () => {
+  it(`puts an entry right whose key has changed (seed ${seed})`, () => {
+    const change = fc.record({ index: fc.nat(19), key: fc.integer({ min: -50, max: 50 }) });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 50 }), (changes) => {
+        const heap = create();
+        const entries = Array.from({ length: 20 }, (_, key) => entry(key));
+        for (const each of entries) heap.push(each);
+        for (const { index, key } of changes) {
+          entries[index]!.key = key;
+          heap.update(entries[index]!);
+          expect(heap.peek()?.key).toBe(smallest(entries));
+        }
+        expect(drain(heap)).toEqual(entries.map(({ key }) => key).sort((a, b) => a - b));
+      }),
+      { seed, numRuns: 200 },
+    );
+  });
+
+  it('leaves an entry alone that is not inside', () => {
+    const heap = create();
+    heap.push(entry(1));
+    const outside = entry(0);
+    heap.update(outside);
+    expect([heap.size, outside.heapIndex]).toEqual([1, -1]);
+  });
+});
+
 interface Entry {
   key: number;
   heapIndex: number;

@@ -13,7 +13,7 @@ describe('FairShaper, between peers that all want more than there is', () => {
     const random = new SeededRandom(seed);
     const sizes = Array.from({ length: 50 }, () => 40 + random.below(1433));
     const shares = new Contest(createShaper({ bandwidth: limit(5e6) }))
-      .fill(sizes.map((bytes, no) => ({ no, bytes: () => bytes })))
+      .join(sizes.map((bytes, no) => ({ no, bytes: () => bytes })))
       .run(10_000);
     for (const perPeer of shares) expect(jain(perPeer)).toBeGreaterThanOrEqual(0.999);
   });
@@ -21,7 +21,7 @@ describe('FairShaper, between peers that all want more than there is', () => {
   it(`gives peers that change their sizes the same too (seed ${seed})`, () => {
     const random = new SeededRandom(seed);
     const flows = Array.from({ length: 50 }, (_, no) => ({ no, bytes: () => 1 + random.below(1472) }));
-    const shares = new Contest(createShaper({ bandwidth: limit(5e6) })).fill(flows).run(10_000);
+    const shares = new Contest(createShaper({ bandwidth: limit(5e6) })).join(flows).run(10_000);
     for (const perPeer of shares) expect(jain(perPeer)).toBeGreaterThanOrEqual(0.999);
   });
 
@@ -29,7 +29,7 @@ describe('FairShaper, between peers that all want more than there is', () => {
     const weightOf = (peer: { address: string }): number => [1, 2, 4][Number(peer.address.at(-1))] ?? 1;
     const shaper = createShaper({ bandwidth: limit(1e6), peers: { ...NO_PEER_LIMITS, weightOf } });
     const flows = [0, 1, 2].map((no) => ({ no, bytes: () => 700 + 200 * no }));
-    for (const perPeer of new Contest(shaper).fill(flows).run(10_000)) {
+    for (const perPeer of new Contest(shaper).join(flows).run(10_000)) {
       const total = perPeer.reduce((sum, bytes) => sum + bytes, 0);
       [1, 2, 4].forEach((weight, no) => {
         expect(Math.abs((perPeer[no]! / total) * (7 / weight) - 1)).toBeLessThan(0.02);
@@ -41,7 +41,7 @@ describe('FairShaper, between peers that all want more than there is', () => {
     const shaper = createShaper({ bandwidth: limit(1e6) });
     shaper.adjustPeer(peerNo(0).address, (each, nowMs) => each.setBandwidth(limit(10_000), nowMs), 0);
     const flows = [0, 1, 2].map((no) => ({ no, bytes: () => 1000 }));
-    const [first = []] = new Contest(shaper).fill(flows).run(1000);
+    const [first = []] = new Contest(shaper).join(flows).run(1000);
     expect(first[0]).toBeGreaterThanOrEqual(9000);
     expect(first[0]).toBeLessThanOrEqual(11_000);
     expect(first[1]! / first[2]!).toBeCloseTo(1, 1);
@@ -51,7 +51,7 @@ describe('FairShaper, between peers that all want more than there is', () => {
   it('does not let a peer that goes through its turn in one datagram come back as a new one', () => {
     // One with large datagrams and a queue that is empty each time, against one that always waits.
     const shaper = createShaper({ bandwidth: limit(1e5) });
-    const contest = new Contest(shaper).fill([{ no: 1, bytes: () => 1000 }]);
+    const contest = new Contest(shaper).join([{ no: 1, bytes: () => 1000 }]);
     contest.offer(0, 60_000);
     const [first = []] = contest.run(10_000, ({ no }) => {
       if (no === 0) contest.offer(0, 60_000);
@@ -68,7 +68,7 @@ describe('FairShaper, for a peer that sends little while others flood', () => {
     const flooding = 20;
     const rate = 1e6;
     const shaper = createShaper({ bandwidth: limit(rate) });
-    const contest = new Contest(shaper).fill(
+    const contest = new Contest(shaper).join(
       Array.from({ length: flooding }, (_, no) => ({ no, bytes: () => 1200 })),
       // A hundred times the limit of one second waits.
       (100 * rate) / (flooding * 1200),
@@ -114,7 +114,7 @@ describe('FairShaper, with a limit that many share', () => {
   it('gives peers that wait for it turns of the same bytes', () => {
     const shared = new HandlerLimit(limit(500_000), 0);
     const flows = Array.from({ length: 10 }, (_, no) => ({ no, bytes: () => 200 + 100 * no, limit: shared }));
-    for (const perPeer of new Contest(createShaper()).fill(flows).run(5000)) {
+    for (const perPeer of new Contest(createShaper()).join(flows).run(5000)) {
       expect(jain(perPeer)).toBeGreaterThanOrEqual(0.995);
     }
   });
@@ -142,13 +142,13 @@ describe('FairShaper, with traffic classes', () => {
     { what: 'bulk floods alone', ranks: [2], parts: [0, 0, 1] },
   ])('divides the limit by shares and weights when $what', ({ ranks, parts }) => {
     const contest = new Contest(createShaper({ bandwidth: limit(1e6) }));
-    contest.fill(ranks.map((rank) => flood(rank as ClassRank))).run(10_000);
+    contest.join(ranks.map((rank) => flood(rank as ClassRank))).run(10_000);
     const total = contest.totals.reduce((sum, bytes) => sum + bytes, 0);
     parts.forEach((part, rank) => expect((contest.totals[rank] ?? 0) / total).toBeCloseTo(part, 1.9));
   });
 
   it('lets control go before all that waits, while it keeps to its share', () => {
-    const contest = new Contest(createShaper({ bandwidth: limit(1e6) })).fill([
+    const contest = new Contest(createShaper({ bandwidth: limit(1e6) })).join([
       { no: 1, rank: 1, bytes: () => 1200 },
       { no: 2, rank: 2, bytes: () => 1200 },
     ]);
@@ -166,10 +166,10 @@ describe('FairShaper, with traffic classes', () => {
   });
 
   it('owes a class nothing for the time in which it sent nothing', () => {
-    const contest = new Contest(createShaper({ bandwidth: limit(1e6) })).fill([flood(0)]);
+    const contest = new Contest(createShaper({ bandwidth: limit(1e6) })).join([flood(0)]);
     contest.run(5000);
     const before = [...contest.totals];
-    contest.fill([flood(2)]).run(1000);
+    contest.join([flood(2)]).run(1000);
     // 12 % in the long run; were it owed for five seconds, it would have taken all of this one.
     const bulk = (contest.totals[2] ?? 0) - (before[2] ?? 0);
     expect(bulk / 1e6).toBeLessThan(0.15);
@@ -185,7 +185,7 @@ class Contest {
 
   constructor(private readonly shaper: FairShaper<TestDatagram>) {}
 
-  fill(flows: readonly Contestant[], datagrams = 20): this {
+  join(flows: readonly Contestant[], datagrams = 20): this {
     for (const flow of flows) {
       this.#flows.set(flow.no, flow);
       for (let queued = 0; queued < datagrams;) if (this.#refill(flow) === 'queued') queued++;

@@ -325,7 +325,7 @@ const bandwidth: fc.Arbitrary<Bandwidth> = fc
     if (peakFactor === undefined || rest.rateBytesPerSecond === Infinity) return rest;
     const rateBytesPerSecond = rest.rateBytesPerSecond * peakFactor;
     const burstBytes = Math.max(1514, (rateBytesPerSecond * 4) / 1000);
-    return { ...rest, peak: { rateBytesPerSecond, burstBytes, burstTimeMs: 4 } };
+    return Object.assign(rest, { peak: { rateBytesPerSecond, burstBytes, burstTimeMs: 4 } });
   });
 
 const offered: fc.Arbitrary<Offered> = fc.record({

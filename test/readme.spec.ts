@@ -17,6 +17,21 @@ const snippets = blocksOf('README.md', 'ts');
 
 // What makes each snippet do something, beyond what stands in it. The port of the first is the reader's own.
 const DRIVERS: Readonly<Record<string, string>> = {
+  'budgets.ts': `
+    import { Test } from '@nestjs/testing';
+    import { throttledUdp, ThrottledUdpTransport } from 'nestjs-throttled-udp';
+    import { lastValueFrom, toArray } from 'rxjs';
+    import { LogModule } from './budgets.js';
+    const app = (await Test.createTestingModule({ imports: [LogModule] }).compile())
+      .createNestMicroservice({ ...throttledUdp(), logger: false });
+    await app.listen();
+    const udp = app.get(ThrottledUdpTransport);
+    const client = udp.createClient({ port: udp.address()!.port });
+    console.log(await lastValueFrom(client.send('count', 0)), await lastValueFrom(client.send('health', 0)));
+    console.log(JSON.stringify(await lastValueFrom(client.send('export', 2).pipe(toArray()))));
+    const { rate } = udp.upload.pattern('export');
+    console.log(rate, udp.upload.peer('127.0.0.1').rate, udp.stats().upload.classes.bulk.datagrams);
+    await app.close();`,
   'handlers.ts': `
     import { Test } from '@nestjs/testing';
     import { ThrottledUdpTransport } from 'nestjs-throttled-udp';
@@ -67,6 +82,7 @@ const DRIVERS: Readonly<Record<string, string>> = {
 const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
   'main.ts': [/Listening on udp 127\.0\.0\.1:\d+, upload 100 kB\/s, download 1 MB\/s/, /^6$/],
   'limits.ts': [/queuedBytes: 0/],
+  'budgets.ts': [/^3 up$/, /^\["line 0","line 1"\]$/, /^200000 50000 3$/],
   'handlers.ts': [/^21\.5 from 127\.0\.0\.1:\d+$/, /^\[\{"i":0\},\{"i":1\}\]$/, /^\[0,1,4\]$/],
   'raw.ts': [/^echo said$/],
   'statsd.codec.ts': [/"pattern":"c","data":\{"name":"a\.b","value":1\}.*"pattern":"ms"/],

@@ -12,7 +12,9 @@ import { TokenService } from './token.service.js';
     ThrottledUdpModule.forRootAsync({
       useFactory: () => {
         const { host, port, upload, download } = readSettings(process.env);
-        return { host, port, upload, download, codec: new KrpcCodec() };
+        // However slow the limit is: a late answer is one, and KRPC has no word that makes a node ask again later.
+        const queue = { busyAfter: Infinity };
+        return { host, port, upload, download, queue, codec: new KrpcCodec() };
       },
     }),
     // Asks from the socket that listens: other nodes remember where a question came from.

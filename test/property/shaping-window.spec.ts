@@ -22,7 +22,7 @@ describe('FairShaper, with one flow', () => {
     );
     // Scripts in which nothing ever waits would prove nothing.
     expect(waited).toBeGreaterThan(RUNS);
-  }, 120_000);
+  }, 3_600_000);
 });
 
 describe('WindowLedger', () => {

@@ -157,7 +157,7 @@ describe('traffic classes of what a caller sends', () => {
     );
     const to = { host: '10.0.0.1', port: 5000 };
     for (const trafficClass of ['interactive', 'bulk', 'interactive', 'control'] as const) {
-      void sender.send(`${trafficClass}`.padEnd(20), to, { trafficClass });
+      void sender.send(trafficClass.padEnd(20), to, { trafficClass });
     }
     await clock.advance(2000);
     expect(order.splice(0).map((text) => text.trim())).toEqual([

@@ -105,7 +105,7 @@ describe('decorators of handlers', () => {
     });
 
     it('leave the handler what it was', () => {
-      const method = First.prototype.shared;
+      const method = (First.prototype as unknown as Record<string, () => void>)['shared']!;
       expect([method.name, new First().shared(5), new Second().shared(6)]).toEqual([
         'shared',
         'first 5',

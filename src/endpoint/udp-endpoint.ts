@@ -22,12 +22,14 @@ export class UdpEndpoint {
   onDatagram: (datagram: InboundDatagram) => void = ignore;
   /** Called when the machine of a connected peer says that nobody listens. */
   onUnreachable: (error: Error) => void = ignore;
+  /** Called when `socket.signal` is aborted: whoever owns more than the endpoint closes all of it. */
+  onAbort: () => void = () => void this.close();
 
   readonly #hosts: HostCache;
   readonly #socket: DatagramSocket;
   readonly #uplink: Uplink;
   readonly #downlink: Downlink;
-  readonly #onAbort = (): void => void this.close();
+  readonly #onAbort = (): void => this.onAbort();
 
   #binding: Promise<BoundAddress> | undefined;
   #address: BoundAddress | undefined;

@@ -168,6 +168,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   #openChannel(options: ResolvedClientOptions, environment: UdpEnvironment): PacketChannel {
     const events = new EndpointEvents((error) => this.logger.error(error));
     const endpoint = new UdpEndpoint(options.endpoint, events, environment);
+    endpoint.onAbort = () => void this.close();
     return new PacketChannel(endpoint, options.codec, environment.scheduler, options.maxPendingRequests);
   }
 

@@ -81,6 +81,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       nameOf: nameOfPattern,
       logError: (error) => this.logger.error(error),
     });
+    this.#endpoint.onAbort = () => void this.close();
     this.upload = this.#endpoint.upload;
     this.download = this.#endpoint.download;
     // Nest's own fields, for whoever extends this class.
@@ -141,7 +142,8 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
 
   /**
    * Takes no new requests and events; requests get the code `closing`. Replies to requests of our own still
-   * come in. Resolves when the running handlers are done, or `drainTimeout` after the first call.
+   * come in. Resolves when the running handlers are done, or `drainTimeout` after the first call: those that
+   * still run are told by their signal then, and their peers by the code `closing`.
    */
   stopIntake(): Promise<void> {
     this.#intakeStopped ??= this.#stopIntake();
@@ -245,11 +247,11 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   async #stopIntake(): Promise<void> {
     this.#dispatcher.stopIntake();
     await drain(this.#dispatcher.idle(), this.#drainTime(), this.#environment.scheduler);
+    if (this.#dispatcher.abort()) this.#drainEndsMs = this.#environment.scheduler.now() + this.#farewellMs;
   }
 
   async #close(): Promise<void> {
     await this.stopIntake();
-    this.#dispatcher.abort();
     await drain(this.#endpoint.drained(), this.#drainTime(), this.#environment.scheduler);
     await this.#channel.close();
     this._status$.next('closed');
@@ -260,6 +262,11 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     const nowMs = this.#environment.scheduler.now();
     this.#drainEndsMs ??= nowMs + this.#options.drainTimeoutMs;
     return Math.max(0, this.#drainEndsMs - nowMs);
+  }
+
+  /** What peers are told of aborted handlers must leave too, although these took all the time there was. */
+  get #farewellMs(): number {
+    return Math.min(this.#options.drainTimeoutMs, FAREWELL_MS);
   }
 
   #routeOf(pattern: unknown): string {
@@ -275,6 +282,9 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     this.logger.warn(`${field} is ${got} bytes, ${asked} were asked: the kernel's limit is lower`);
   }
 }
+
+// Short words to a few peers; under a narrow limit with a long queue they may still be lost.
+const FAREWELL_MS = 100;
 
 /** Patterns come from peers: one that is nested too deep to be written must not throw. */
 function nameOfPattern(pattern: unknown): string {

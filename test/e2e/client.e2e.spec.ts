@@ -63,6 +63,21 @@ describe('ThrottledUdpClient', () => {
     });
   });
 
+  it('fails what is in flight when the signal of its socket is aborted', async () => {
+    const controller = new AbortController();
+    const client = service.client({ socket: { signal: controller.signal }, timeout: Infinity });
+    const states: string[] = [];
+    client.status.subscribe((state) => states.push(state));
+    await client.connect();
+    const answer = firstValueFrom(client.send('never', 1));
+    while (client.stats().packets.inFlight === 0) await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    await expect(answer).rejects.toMatchObject({ code: 'UDP_ENDPOINT_CLOSED' });
+    await client.close();
+    expect(client.stats().packets.inFlight).toBe(0);
+    expect(states).toEqual(['listening', 'closed']);
+  });
+
   it('forgets a request that nobody waits for', async () => {
     const client = service.client();
     const subscription = client.send('never', 1).subscribe();

@@ -126,7 +126,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     const sent =
       typeof second === 'function'
         ? super.send(first as Observable<unknown>, second)
-        : this.#sendBytes(first as Uint8Array | string, second);
+        : this.#endpoint.preparing(this.#sendBytes(first as Uint8Array | string, second));
     return sent as Subscription & Promise<void>;
   }
 
@@ -137,7 +137,10 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
    * @throws {InvalidOptionError} naming an option that is wrong, or that belongs to a socket
    */
   createClient(options?: ThrottledUdpCallOptions): ThrottledUdpClient {
-    return new ThrottledUdpClient(options, { channel: this.#channel });
+    return new ThrottledUdpClient(options, {
+      channel: this.#channel,
+      scheduler: this.#environment.scheduler,
+    });
   }
 
   /**
@@ -239,9 +242,8 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     if (!(data instanceof Uint8Array)) {
       throw new InvalidOptionError('payload', `must be a Buffer, a Uint8Array or a text, got ${show(data)}`);
     }
-    const peer = this.#endpoint.resolve(to);
-    await this.#bind();
-    await this.#endpoint.send(data, await peer);
+    const [peer] = await Promise.all([this.#endpoint.resolve(to), this.#bind()]);
+    await this.#endpoint.send(data, peer);
   }
 
   async #stopIntake(): Promise<void> {

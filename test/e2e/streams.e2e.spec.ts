@@ -76,6 +76,14 @@ class StreamController {
     throw new RangeError('midway');
   }
 
+  @MessagePattern('gaps') async *gaps(): AsyncGenerator<unknown> {
+    yield* [1, undefined, 3];
+  }
+
+  @MessagePattern('gaps-observed') gapsObserved(): Observable<unknown> {
+    return of(1, undefined, 3);
+  }
+
   @MessagePattern('stuck') async *stuck(): AsyncGenerator<number> {
     yield 1;
     await new Promise<never>(() => undefined);
@@ -178,6 +186,12 @@ describe('streams under an upload limit', () => {
     if (!hasReturned) await done;
     expect(seenSignal?.aborted).toBe(true);
     expect(service.transport.stats().handlers.running).toBe(0);
+  });
+
+  it.each(['gaps', 'gaps-observed'])('keeps the place of undefined among values: %s', async (pattern) => {
+    await start({});
+    const values = await lastValueFrom(service.client().send(pattern, '').pipe(toArray()));
+    expect(values).toEqual([1, undefined, 3]);
   });
 
   it.each(['stuck', 'silent', 'obedient'])(

@@ -223,13 +223,17 @@ describe('streams under an upload limit', () => {
     const controller = new AbortController();
     await start({ upload: { rate: 10_000, burst: 100 }, socket: { signal: controller.signal } });
     const client = service.client();
-    const failure = new Promise((resolve) => client.send('plain', '').subscribe({ error: resolve }));
+    let tellFirst: (value: unknown) => void = () => undefined;
+    const firstValue = new Promise((resolve) => (tellFirst = resolve));
+    const failure = new Promise((resolve) => {
+      client.send('plain', '').subscribe({ next: tellFirst, error: resolve });
+    });
     const waiting = new Promise((resolve) => {
       const others = service.transport.createClient({ port: peer.port });
       others.send('any', '').subscribe({ error: resolve });
     });
     await peer.take(1);
-    while (pulled < 2) await new Promise((resolve) => setImmediate(resolve));
+    await firstValue;
     const closed = new Promise<void>((resolve) => service.transport.on('close', resolve));
     controller.abort();
     await closed;

@@ -239,9 +239,10 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     const { data, options } = record instanceof UdpRecord ? record : { data: record, options: {} };
     const metadata = mergeMetadata(options.metadata, (packet as { metadata?: PacketMetadata }).metadata);
     const pattern: unknown = packet.pattern;
-    if (typeof pattern !== 'string' && typeof pattern !== 'number' && typeof pattern !== 'object') {
+    if (!isPattern(pattern)) {
       throw new InvalidOptionError('pattern', `must be a text, a number or an object, got ${show(pattern)}`);
     }
+    checkMetadata(metadata);
     const question: Question = { pattern, data, metadata };
     const { serializer } = this.#call;
     if (serializer === undefined) return { question, options };
@@ -342,6 +343,23 @@ function mergeMetadata(
 ): PacketMetadata | undefined {
   if (ofRecord === undefined || ofHook === undefined) return ofRecord ?? ofHook;
   return { ...ofRecord, ...ofHook };
+}
+
+function isPattern(value: unknown): boolean {
+  if (typeof value === 'object') return value !== null && !Array.isArray(value);
+  return typeof value === 'string' || typeof value === 'number';
+}
+
+/** Servers drop a datagram whose metadata is anything else, and its caller would wait in vain. */
+function checkMetadata(metadata: unknown): void {
+  if (metadata === undefined) return;
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    throw new InvalidOptionError('metadata', `must be an object of texts, got ${show(metadata)}`);
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value === 'string') continue;
+    throw new InvalidOptionError(`metadata.${key}`, `must be a text, got ${show(value)}`);
+  }
 }
 
 function isMissing(value: unknown): value is null | undefined {

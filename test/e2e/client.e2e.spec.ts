@@ -3,7 +3,13 @@ import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import type { Socket } from 'node:dgram';
 import { firstValueFrom, lastValueFrom, NEVER, type Observable } from 'rxjs';
-import { ThrottledUdpClient, ThrottledUdpTransport, UdpContext, type BoundAddress } from '../../src/index.js';
+import {
+  ThrottledUdpClient,
+  ThrottledUdpTransport,
+  UdpContext,
+  UdpRecordBuilder,
+  type BoundAddress,
+} from '../../src/index.js';
 import { startService, type TestService } from '../support/apps.js';
 import { RawPeer } from '../support/raw-peer.js';
 
@@ -126,6 +132,22 @@ describe('ThrottledUdpClient', () => {
     const client = service.client({ connected: true });
     expect(await firstValueFrom(client.send('echo', { a: 1 }))).toEqual({ a: 1 });
     expect(await firstValueFrom(client.send('echo', { a: 2 }))).toEqual({ a: 2 });
+  });
+
+  it.each([
+    ['a pattern that is a list', ['echo'], {}, 'pattern must be a text, a number or an object, got an array'],
+    ['a pattern that is a symbol', Symbol('echo'), {}, 'pattern must be a text, a number or an object'],
+    ['a number in metadata', 'echo', { trace: 1 }, 'metadata.trace must be a text, got 1'],
+    ['nothing in metadata', 'echo', { trace: undefined }, 'metadata.trace must be a text, got undefined'],
+  ])('refuses %s, and sends nothing', async (_what, pattern, metadata, sentence) => {
+    const client = service.client();
+    const record = new UdpRecordBuilder(1).setMetadata(metadata as Record<string, string>).build();
+    for (const call of [client.send(pattern, record), client.emit(pattern, record)]) {
+      const failure = lastValueFrom(call);
+      await expect(failure).rejects.toMatchObject({ code: 'UDP_INVALID_OPTION' });
+      await expect(failure).rejects.toThrow(sentence);
+    }
+    expect(client.stats().upload.datagrams).toBe(0);
   });
 
   it.each([

@@ -49,6 +49,7 @@ export class Uplink {
   readonly #onDrained = new Set<() => void>();
   /** Datagrams with the kernel or about to be sent again. */
   #underWay = 0;
+  #underWayBytes = 0;
   #isClosed = false;
 
   constructor(
@@ -85,6 +86,7 @@ export class Uplink {
     const outbound = new Outbound(data, peer, fate, mayUseReserve, this.#onDone);
     if (this.#isClosed) return this.#abandon(outbound);
     if (data.length > this.options.maxDatagramSize) return this.#refuse(outbound, 'too-large');
+    if (this.#isKernelBehind(outbound)) return this.#refuse(outbound, 'overflow');
     const verdict = this.#shaper.offer(outbound, this.parts.scheduler.now());
     if (verdict === 'pass') this.#transmit([outbound]);
     else if (verdict === 'queued') this.#loop.aim();
@@ -110,6 +112,7 @@ export class Uplink {
 
   #transmit(batch: readonly Outbound[]): void {
     this.#underWay += batch.length;
+    for (const { bytes } of batch) this.#underWayBytes += bytes;
     // What the kernel had no room for goes first.
     const isClear = this.#retry.waiting === 0;
     const sendable = isClear ? batch : batch.filter((outbound) => !this.#retry.joinLine(outbound));
@@ -120,6 +123,7 @@ export class Uplink {
   readonly #onDone = (outbound: Outbound, error: Error | undefined): void => {
     if (error !== undefined && !this.#isClosed && this.#retry.take(outbound, error)) return;
     this.#underWay--;
+    this.#underWayBytes -= outbound.bytes;
     if (error === undefined) this.#left(outbound);
     else if (error instanceof EndpointClosedError) this.#abandon(outbound);
     else this.#failed(outbound, error);
@@ -154,14 +158,25 @@ export class Uplink {
 
   #refusalOf({ peer, bytes }: Outbound, reason: RefusalReason): Error {
     const { queuedBytes, queuedDatagrams, queueLimits } = this.#shaper;
+    const [waitingBytes, waiting] = this.#isKernelBehind({ bytes, mayUseReserve: false })
+      ? [this.#underWayBytes, this.#underWay]
+      : [queuedBytes, queuedDatagrams];
     switch (reason) {
       case 'too-large':
         return new MessageTooLargeError(bytes, this.options.maxDatagramSize);
       case 'expired':
         return new QueueTimeoutError(peer, queuedBytes, queueLimits.maxAgeMs);
       default:
-        return new QueueOverflowError(peer, queuedBytes, queueLimits.maxBytes, queuedDatagrams);
+        return new QueueOverflowError(peer, waitingBytes, queueLimits.maxBytes, waiting);
     }
+  }
+
+  /** Node keeps what it was given until the kernel has it: the bounds of the queue hold for that too. */
+  #isKernelBehind({ bytes, mayUseReserve }: Pick<Outbound, 'bytes' | 'mayUseReserve'>): boolean {
+    const { maxBytes, maxDatagrams } = this.options.queue;
+    const share = mayUseReserve ? 9 / 8 : 1;
+    if (this.#underWay === 0) return false;
+    return this.#underWayBytes + bytes > share * maxBytes || this.#underWay >= share * maxDatagrams;
   }
 
   get #isDrained(): boolean {

@@ -1,7 +1,7 @@
 import { OptionReader } from '../common/option-reader.js';
 import { parseByteSize, type ByteSize } from './byte-size.js';
 
-/** Bounds of the queue in front of the upload limit. */
+/** Bounds of the queue in front of the upload limit, and of what Node keeps until the kernel has it. */
 export interface QueueOptions {
   /**
    * Bytes that may wait; a datagram that does not fit is refused. Short errors that tell peers so may take an

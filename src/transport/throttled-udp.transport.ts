@@ -3,6 +3,7 @@ import { Server, type MessageHandler, type MsPattern, type WritePacket } from '@
 import type { Observable, Subscription } from 'rxjs';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { show } from '../common/option-reader.js';
+import type { PeerAddress } from '../common/peer-address.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
 import type { PeerLike } from '../endpoint/host-cache.js';
 import { PacketChannel } from '../endpoint/packet-channel.js';
@@ -126,7 +127,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     const sent =
       typeof second === 'function'
         ? super.send(first as Observable<unknown>, second)
-        : this.#endpoint.preparing(this.#sendBytes(first as Uint8Array | string, second));
+        : this.#sendBytes(first as Uint8Array | string, second);
     return sent as Subscription & Promise<void>;
   }
 
@@ -242,7 +243,14 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     if (!(data instanceof Uint8Array)) {
       throw new InvalidOptionError('payload', `must be a Buffer, a Uint8Array or a text, got ${show(data)}`);
     }
-    const [peer] = await Promise.all([this.#endpoint.resolve(to), this.#bind()]);
+    const peer = this.#endpoint.resolve(to);
+    // As a rule all is known: then the datagram is in the queue before this call returns.
+    if (this.address() !== undefined && !(peer instanceof Promise)) return this.#endpoint.send(data, peer);
+    return this.#endpoint.preparing(this.#sendLater(data, peer));
+  }
+
+  async #sendLater(data: Uint8Array, to: PeerAddress | Promise<PeerAddress>): Promise<void> {
+    const [peer] = await Promise.all([to, this.#bind()]);
     await this.#endpoint.send(data, peer);
   }
 

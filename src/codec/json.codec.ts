@@ -81,11 +81,21 @@ function toMessage(packet: Packet): Message {
       return { pattern: packet.pattern, data: packet.data, metadata: packet.metadata };
     case 'reply': {
       const { id, response, err, status, code } = packet;
-      return { id, response, err, status, code, isDisposed: packet.isDisposed === true ? true : undefined };
+      return { id, response, err, status, code, isDisposed: isDisposedOf(packet) };
     }
     default:
       throw new TypeError(`the JSON codec cannot say a packet of kind '${packet.kind}'`);
   }
+}
+
+/** Without any of its keys a reply could not be told from noise: a value that JSON leaves out needs this one. */
+function isDisposedOf({ response, err, isDisposed }: ReplyPacket): boolean | undefined {
+  if (isDisposed === true) return true;
+  return isLeftOut(response) && isLeftOut(err) ? false : undefined;
+}
+
+function isLeftOut(value: unknown): boolean {
+  return value === undefined || typeof value === 'function' || typeof value === 'symbol';
 }
 
 function isPattern(value: unknown): boolean {

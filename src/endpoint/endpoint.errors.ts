@@ -122,9 +122,12 @@ export class RequestTimeoutError extends ThrottledUdpError {
   override readonly name = 'RequestTimeoutError';
   readonly code = 'UDP_REQUEST_TIMEOUT';
 
-  /** @param values replies that had arrived before the silence; 0 unless the answer was a stream */
+  /**
+   * @param peer `host:port` when the time was over before its address was known
+   * @param values replies that had arrived before the silence; 0 unless the answer was a stream
+   */
   constructor(
-    readonly peer: PeerAddress,
+    readonly peer: PeerAddress | string,
     readonly timeoutMs: number,
     readonly values: number,
   ) {

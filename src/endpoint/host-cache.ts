@@ -3,7 +3,7 @@ import { isIP, SocketAddress, type LookupFunction } from 'node:net';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { show } from '../common/option-reader.js';
 import { PeerAddress } from '../common/peer-address.js';
-import { HostNotFoundError } from './endpoint.errors.js';
+import { EndpointClosedError, HostNotFoundError } from './endpoint.errors.js';
 import type { Scheduler } from './scheduler.js';
 
 /** A destination as users write it. */
@@ -21,6 +21,9 @@ export interface PeerLike {
 export class HostCache {
   readonly #known = new Map<string, { address: string; untilMs: number }>();
   readonly #pending = new Map<string, Promise<string>>();
+  /** Fails each look-up that is under way. */
+  readonly #giveUp = new Set<(error: Error) => void>();
+  #isClosed = false;
 
   /**
    * @param family 4 or 6; 0 where a dual-stack socket reaches both
@@ -37,6 +40,7 @@ export class HostCache {
    *
    * @throws {InvalidOptionError} at once, when the port or the host cannot be one
    * @throws {HostNotFoundError} as a rejection, when the name has no address
+   * @throws {EndpointClosedError} as a rejection, when the cache is closed before the answer is here
    */
   resolve(peer: PeerLike): PeerAddress | Promise<PeerAddress> {
     const { host, port } = checkPeer(peer);
@@ -53,7 +57,14 @@ export class HostCache {
     return known !== undefined && known.untilMs > this.scheduler.now() ? known.address : this.#ask(host);
   }
 
+  /** Fails what waits for an answer: a look-up has no end of its own. */
+  close(): void {
+    this.#isClosed = true;
+    for (const giveUp of this.#giveUp) giveUp(new EndpointClosedError());
+  }
+
   #ask(host: string): Promise<string> {
+    if (this.#isClosed) return Promise.reject(new EndpointClosedError());
     let pending = this.#pending.get(host);
     if (pending === undefined) {
       if (this.#pending.size >= MAX_HOSTS) {
@@ -70,14 +81,17 @@ export class HostCache {
     try {
       address = asKernelWrites(await this.#lookUp(host));
     } catch (cause) {
-      throw new HostNotFoundError(host, cause);
+      throw cause instanceof EndpointClosedError ? cause : new HostNotFoundError(host, cause);
     }
     this.#remember(host, address);
     return address;
   }
 
-  #lookUp(host: string): Promise<string> {
-    return new Promise((resolve, reject) => {
+  async #lookUp(host: string): Promise<string> {
+    let giveUp: (error: Error) => void = ignore;
+    const answer = new Promise<string>((resolve, reject) => {
+      giveUp = reject;
+      this.#giveUp.add(giveUp);
       this.lookup(host, { family: this.family }, (error, found) => {
         const first = Array.isArray(found) ? found[0]?.address : found;
         if (error) reject(error);
@@ -85,6 +99,7 @@ export class HostCache {
         else resolve(first);
       });
     });
+    return answer.finally(() => this.#giveUp.delete(giveUp));
   }
 
   #remember(host: string, address: string): void {
@@ -116,6 +131,8 @@ function asKernelWrites(literal: string): string {
   const canonical = new SocketAddress({ address, family: 'ipv6' }).address;
   return zone === undefined ? canonical : `${canonical}%${zone}`;
 }
+
+function ignore(): void {}
 
 // dns.lookup tells no time to live; a minute follows a moved host soon enough.
 const KEEP_MS = 60_000;

@@ -46,6 +46,8 @@ export interface Answer {
 export interface RequestTimes {
   /** Milliseconds until the first value must be here. */
   readonly timeoutMs: number;
+  /** Milliseconds of `timeoutMs` that are over already. @default 0 */
+  readonly spentMs?: number;
   /** Milliseconds from one value of a stream to the next; `Infinity` waits for ever. */
   readonly streamTimeoutMs: number;
 }
@@ -107,7 +109,7 @@ export class PacketChannel {
     }
     const request = new Inquiry(this, id, peer, times, answer);
     if (this.endpoint.closed) answer.failed(new EndpointClosedError());
-    else if (!this.#pending.add(request, this.scheduler.now() + times.timeoutMs)) {
+    else if (!this.#pending.add(request, this.scheduler.now() + times.timeoutMs - (times.spentMs ?? 0))) {
       answer.failed(new TooManyRequestsError(this.#pending.capacity));
     } else {
       this.#aim();

@@ -34,7 +34,7 @@ export interface UdpSocketOptions {
   readonly multicast?: MulticastOptions;
   /** Finds addresses of host names; answers are kept for a minute. @default dns.lookup */
   readonly lookup?: LookupFunction;
-  /** Closes the endpoint when it is aborted. */
+  /** Closes the transport or the client when it is aborted, as `close()` does. */
   readonly signal?: AbortSignal;
 }
 

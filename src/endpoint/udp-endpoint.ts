@@ -11,6 +11,7 @@ import { USUAL_PASSAGE, type Passage } from './passage.js';
 import type { DirectionThrottle } from './throttle.js';
 import type { UdpEnvironment } from './udp-environment.js';
 import { Uplink, type Fate, type Outbound } from './uplink.js';
+import { WorkCount } from './work-count.js';
 
 /**
  * One socket with its way out and its way in, each behind a limit: bytes in, bytes out. What the bytes mean is
@@ -27,12 +28,15 @@ export class UdpEndpoint {
   turnAway: (datagram: InboundDatagram) => boolean = no;
   /** Called when the machine of a connected peer says that nobody listens. */
   onUnreachable: (error: Error) => void = ignore;
+  /** Called when `socket.signal` is aborted: whoever owns more than the endpoint closes all of it. */
+  onAbort: () => void = () => void this.close();
 
   readonly #hosts: HostCache;
   readonly #socket: DatagramSocket;
   readonly #uplink: Uplink;
   readonly #downlink: Downlink;
-  readonly #onAbort = (): void => void this.close();
+  readonly #preparing = new WorkCount();
+  readonly #onAbort = (): void => this.onAbort();
 
   #binding: Promise<BoundAddress> | undefined;
   #address: BoundAddress | undefined;
@@ -75,7 +79,7 @@ export class UdpEndpoint {
   }
 
   /**
-   * Opens the socket; further calls give the same answer.
+   * Opens the socket; further calls give the same answer, and look a host up again that was not found.
    *
    * @throws {BindError} the address cannot be bound
    * @throws {HostNotFoundError} the host to bind has no address
@@ -152,9 +156,15 @@ export class UdpEndpoint {
     return this.#uplink.isBusy(peer, passage);
   }
 
+  /** Counts work that ends when a datagram has left, or cannot: {@link drained} waits for it too. */
+  preparing<T>(work: Promise<T>): Promise<T> {
+    return this.#preparing.during(work);
+  }
+
   /** Resolves when nothing waits to leave. */
-  drained(): Promise<void> {
-    return this.#uplink.drained();
+  async drained(): Promise<void> {
+    await this.#preparing.idle();
+    await this.#uplink.drained();
   }
 
   /** Counts a datagram that the reader of its bytes had to drop. */
@@ -201,7 +211,7 @@ export class UdpEndpoint {
 
   async #bind(): Promise<BoundAddress> {
     const { host, port } = this.options;
-    const address = await this.#hosts.addressOf(host);
+    const address = await this.#addressToBind();
     let bound: BoundAddress;
     try {
       bound = await this.#socket.bind(address, port);
@@ -216,6 +226,16 @@ export class UdpEndpoint {
     return bound;
   }
 
+  async #addressToBind(): Promise<string> {
+    try {
+      return await this.#hosts.addressOf(this.options.host);
+    } catch (error) {
+      // Nothing is bound yet: the next call may find it.
+      this.#binding = undefined;
+      throw error;
+    }
+  }
+
   #onSocketError(error: Error): void {
     if (errnoOf(error) === 'ECONNREFUSED') this.onUnreachable(error);
     // While binding, the same error rejects bind(): its caller is told.
@@ -227,6 +247,7 @@ export class UdpEndpoint {
     this.options.socket.signal?.removeEventListener('abort', this.#onAbort);
     this.#downlink.close();
     this.#uplink.close();
+    this.#hosts.close();
     await this.#binding?.catch(ignore);
     await this.#socket.close();
     this.events.emit('close');

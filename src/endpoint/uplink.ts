@@ -1,5 +1,6 @@
 import type { PeerAddress } from '../common/peer-address.js';
 import type { ClassRank } from '../common/traffic-class.js';
+import { RESERVE } from '../shaping/backlog.js';
 import { FairShaper, type Verdict } from '../shaping/fair-shaper.js';
 import type { HandlerLimit } from '../shaping/limit.js';
 import { Shaped, UNQUEUED } from '../shaping/shaped.js';
@@ -52,6 +53,7 @@ export class Uplink {
   readonly #onDrained = new Set<() => void>();
   /** Datagrams with the kernel or about to be sent again. */
   #underWay = 0;
+  #underWayBytes = 0;
   #isClosed = false;
 
   constructor(
@@ -93,6 +95,7 @@ export class Uplink {
     const outbound = new Outbound(data, peer, bytes, fate, passage, this.#onDone);
     if (this.#isClosed) this.#abandon(outbound);
     else if (data.length > this.options.maxDatagramSize) this.#refuse(outbound, 'too-large');
+    else if (this.#isKernelBehind(outbound)) this.#refuse(outbound, 'overflow');
     else if (passage.isUnmetered) this.#transmit([outbound]);
     else this.#offer(outbound);
     return outbound;
@@ -143,6 +146,7 @@ export class Uplink {
 
   #transmit(batch: readonly Outbound[]): void {
     this.#underWay += batch.length;
+    for (const { bytes } of batch) this.#underWayBytes += bytes;
     // What the kernel had no room for goes first.
     const isClear = this.#retry.waiting === 0;
     const sendable = isClear ? batch : batch.filter((outbound) => !this.#retry.joinLine(outbound));
@@ -153,6 +157,7 @@ export class Uplink {
   readonly #onDone = (outbound: Outbound, error: Error | undefined): void => {
     if (error !== undefined && !this.#isClosed && this.#retry.take(outbound, error)) return;
     this.#underWay--;
+    this.#underWayBytes -= outbound.bytes;
     if (error === undefined) this.#left(outbound);
     else if (error instanceof EndpointClosedError) this.#abandon(outbound);
     else this.#failed(outbound, error);
@@ -192,16 +197,27 @@ export class Uplink {
     this.#tellIfDrained();
   }
 
-  #refusalOf({ peer, data }: Outbound, reason: RefusalReason): Error {
+  #refusalOf({ peer, data, bytes }: Outbound, reason: RefusalReason): Error {
     const { queuedBytes, queuedDatagrams, queueLimits } = this.#shaper;
+    const [waitingBytes, waiting] = this.#isKernelBehind({ bytes, isUrgent: false })
+      ? [this.#underWayBytes, this.#underWay]
+      : [queuedBytes, queuedDatagrams];
     switch (reason) {
       case 'too-large':
         return new MessageTooLargeError(data.length, this.options.maxDatagramSize);
       case 'expired':
         return new QueueTimeoutError(peer, queuedBytes, queueLimits.maxAgeMs);
       default:
-        return new QueueOverflowError(peer, queuedBytes, queueLimits.maxBytes, queuedDatagrams);
+        return new QueueOverflowError(peer, waitingBytes, queueLimits.maxBytes, waiting);
     }
+  }
+
+  /** Node keeps what it was given until the kernel has it: the bounds of the queue hold for that too. */
+  #isKernelBehind({ bytes, isUrgent }: Pick<Outbound, 'bytes' | 'isUrgent'>): boolean {
+    const { maxBytes, maxDatagrams } = this.options.queue;
+    const share = isUrgent ? 1 + RESERVE : 1;
+    if (this.#underWay === 0) return false;
+    return this.#underWayBytes + bytes > share * maxBytes || this.#underWay >= share * maxDatagrams;
   }
 
   get #isDrained(): boolean {

@@ -1,4 +1,10 @@
-import { Module, type DynamicModule, type InjectionToken, type Provider } from '@nestjs/common';
+import {
+  Module,
+  type DynamicModule,
+  type FactoryProvider,
+  type InjectionToken,
+  type Provider,
+} from '@nestjs/common';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { show } from '../common/option-reader.js';
 import type { ThrottledUdpCallOptions } from '../transport/client.options.js';
@@ -35,12 +41,12 @@ export class ThrottledUdpModule {
     const repeated = names.find((name, index) => names.indexOf(name) !== index);
     if (repeated !== undefined) throw new InvalidOptionError('name', `is given twice: ${show(repeated)}`);
     return moduleOf(
-      list.map(({ isGlobal: _isGlobal, ...transport }) => ({
+      list.map(({ isGlobal = true, ...transport }) => ({
         provide: getTransportToken(transport.name),
         useFactory: (registry: SocketRegistry) => openTransport(transport, registry),
         inject: [SocketRegistry],
+        isGlobal,
       })),
-      list.some(({ isGlobal = true }) => isGlobal),
     );
   }
 
@@ -64,7 +70,7 @@ export class ThrottledUdpModule {
     const sources = asyncProviders(token, options, (factory: ThrottledUdpOptionsFactory) =>
       factory.createThrottledUdpOptions(),
     );
-    return moduleOf([provider], isGlobal, sources, options.imports);
+    return moduleOf([{ ...provider, isGlobal, sources }], options.imports);
   }
 
   /**
@@ -77,13 +83,13 @@ export class ThrottledUdpModule {
   ): DynamicModule {
     const list = asList<ThrottledUdpClientModuleOptions>(options);
     return moduleOf(
-      list.map(({ name, isGlobal: _isGlobal, shareTransport = false, ...client }) => ({
+      list.map(({ name, isGlobal = false, shareTransport = false, ...client }) => ({
+        isGlobal,
         provide: checkToken(name),
         useFactory: (registry: SocketRegistry, transport?: ThrottledUdpTransport) =>
           openClient(client, registry, transport),
         inject: [SocketRegistry, ...sharedToken(shareTransport)],
       })),
-      list.some(({ isGlobal = false }) => isGlobal),
     );
   }
 
@@ -93,7 +99,8 @@ export class ThrottledUdpModule {
   ): DynamicModule {
     const list = asList<ThrottledUdpClientModuleAsyncOptions>(options);
     const tokens = list.map(({ name }) => `ThrottledUdpClientOptions:${String(checkToken(name))}`);
-    const clients = list.map(({ name, shareTransport = false }, index) => ({
+    const clients = list.map(({ name, isGlobal = false, shareTransport = false, ...ways }, index) => ({
+      isGlobal,
       provide: name,
       useFactory: (
         made: ThrottledUdpCallOptions,
@@ -101,36 +108,48 @@ export class ThrottledUdpModule {
         transport?: ThrottledUdpTransport,
       ) => openClient(made, registry, transport),
       inject: [tokens[index] as string, SocketRegistry, ...sharedToken(shareTransport)],
-    }));
-    const sources = list.flatMap((client, index) =>
-      asyncProviders(tokens[index] as string, client, (factory: ThrottledUdpClientOptionsFactory) =>
+      sources: asyncProviders(tokens[index] as string, ways, (factory: ThrottledUdpClientOptionsFactory) =>
         factory.createThrottledUdpClientOptions(),
       ),
-    );
+    }));
     return moduleOf(
       clients,
-      list.some(({ isGlobal = false }) => isGlobal),
-      sources,
       list.flatMap(({ imports = [] }) => imports),
     );
   }
 }
 
-/** @param shown providers that other modules may inject */
-function moduleOf(
-  shown: (Provider & { provide: InjectionToken })[],
-  isGlobal: boolean,
-  hidden: Provider[] = [],
-  imports: DynamicModule['imports'] = [],
-): DynamicModule {
+/** A provider that other modules may inject: all of them, or only those that import its module. */
+interface ShownProvider extends FactoryProvider {
+  readonly isGlobal: boolean;
+  /** Providers that only this one needs. */
+  readonly sources?: readonly Provider[];
+}
+
+function moduleOf(shown: readonly ShownProvider[], imports: DynamicModule['imports'] = []): DynamicModule {
+  const isGlobal = shown.every((provider) => provider.isGlobal);
+  const own = shown.filter((provider) => provider.isGlobal === isGlobal);
+  const others = shown.filter((provider) => provider.isGlobal !== isGlobal);
+  // Nest knows global modules, not global providers: those of a mixed list stand in a module of their own.
+  const inner = others.length === 0 ? [] : [moduleOf(others, imports)];
   return {
     module: ThrottledUdpModule,
     global: isGlobal,
-    imports: [ShutdownGateModule, ...imports],
-    providers: [...hidden, ...shown],
-    exports: shown.map(({ provide }) => provide),
+    imports: [ShutdownGateModule, ...inner, ...imports],
+    providers: [{ provide: DEFINITION, useValue: ++definitions }, ...own.flatMap(providersOf)],
+    exports: own.map(({ provide }) => provide),
   };
 }
+
+function providersOf({ isGlobal: _isGlobal, sources = [], ...provider }: ShownProvider): Provider[] {
+  return [...sources, provider];
+}
+
+// Nest's deep hash of a module sees no options, for these stand in closures: without a number of its own, a second
+// definition would be taken for the first.
+let definitions = 0;
+
+const DEFINITION = Symbol('ThrottledUdpModule definition');
 
 function openTransport(
   options: ThrottledUdpTransportOptions,

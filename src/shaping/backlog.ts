@@ -127,5 +127,5 @@ export class Backlog {
   }
 }
 
-// What short errors may take beyond the bounds.
-const RESERVE = 1 / 8;
+/** What short errors may take beyond the bounds, as a part of them. */
+export const RESERVE = 1 / 8;

@@ -35,7 +35,7 @@ export interface HoldOptions {
 
 export type OverflowPolicy = 'reject' | 'drop-oldest' | 'drop-newest' | 'drop-fattest';
 
-/** Bounds of the queue in front of the upload limit. */
+/** Bounds of the queue in front of the upload limit, and of what Node keeps until the kernel has it. */
 export interface QueueOptions extends HoldOptions {
   /**
    * New requests are refused as busy while what waits to leave, for all or for their peer, takes longer than

@@ -17,7 +17,10 @@ export interface ThrottledUdpCallOptions {
   readonly host?: string;
   /** Port of the server, 1 to 65535. @default 3000 */
   readonly port?: number;
-  /** Milliseconds until the first value of a reply must be here; `Infinity` waits for ever. @default 5000 */
+  /**
+   * Milliseconds until the first value of a reply must be here, from the call on: looking the host up and binding
+   * the socket count. `Infinity` waits for ever. @default 5000
+   */
   readonly timeout?: number;
   /** Milliseconds from one value of a stream to the next; `Infinity` waits for ever. @default 30000 */
   readonly streamTimeout?: number;

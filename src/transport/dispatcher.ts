@@ -68,9 +68,15 @@ export class Dispatcher implements PumpOwner {
     if (this.#running.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** Ends what still runs: handlers learn it by their signal, peers by the code `closing`. */
-  abort(): void {
+  /**
+   * Ends what still runs: handlers learn it by their signal, peers by the code `closing`.
+   *
+   * @returns whether anything ran
+   */
+  abort(): boolean {
+    const isBusy = this.#running.size > 0;
     for (const pump of this.#running) pump.refuse('closing', CLOSING);
+    return isBusy;
   }
 
   stats(): HandlerStats {

@@ -11,4 +11,23 @@ export async function drain(work: Promise<void>, timeoutMs: number, scheduler: S
   cancel();
 }
 
+/**
+ * Waits for an outcome, but no longer than a time. The timer does not outlive the wait.
+ *
+ * @param late makes the error for when the time is over
+ */
+export async function within<T>(
+  work: Promise<T>,
+  timeoutMs: number,
+  scheduler: Scheduler,
+  late: () => Error,
+): Promise<T> {
+  if (timeoutMs === Infinity) return work;
+  let cancel = ignore;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    cancel = scheduler.after(Math.max(0, timeoutMs), () => reject(late()));
+  });
+  return Promise.race([work, timeout]).finally(cancel);
+}
+
 function ignore(): void {}

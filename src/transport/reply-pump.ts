@@ -82,10 +82,14 @@ export class ReplyPump implements Fate {
 
   /** Ends the request in the name of the transport, and tells the handler by its signal. */
   refuse(code: TransportCode, text: string): void {
+    if (!this.#isOver) {
+      // Before all else: neither the source, nor a handler that hears its signal, may end as if it were done.
+      this.#refusal = { code, text, isSaid: true };
+      this.#giveUpSource();
+      this.#send(this.form.refusal(code, text));
+      this.#end();
+    }
     this.#controller?.abort();
-    if (this.#isOver) return;
-    this.#giveUpSource();
-    this.#finish(this.form.refusal(code, text));
   }
 
   /** Resolves when every value given so far has left or been dropped; `undefined` when all have. */
@@ -201,11 +205,8 @@ export class ReplyPump implements Fate {
 
   /** A reply will not leave: the source is given up, and the peer told once those before it have left. */
   #onRefused(error: unknown): void {
-    if (this.#refusal !== undefined || error instanceof EndpointClosedError) {
-      this.owner.onLostReply();
-      if (this.#refusal === undefined) this.#end();
-      return;
-    }
+    if (this.#refusal !== undefined) return this.owner.onLostReply();
+    if (error instanceof EndpointClosedError) return this.#abandon();
     // Lost as on a network, by a policy that somebody chose: the rest goes on.
     if (error instanceof DatagramDroppedError) return this.owner.onLostReply();
     this.#refusal = refusalFor(error);
@@ -219,6 +220,14 @@ export class ReplyPump implements Fate {
     if (packet === undefined) this.owner.onLostReply();
     this.#send(packet);
     this.#end();
+  }
+
+  /** The socket is gone: nobody can be told, and a source that went on would be pulled without end. */
+  #abandon(): void {
+    this.owner.onLostReply();
+    this.#end();
+    this.#giveUpSource();
+    this.#controller?.abort();
   }
 
   #giveUpSource(): void {

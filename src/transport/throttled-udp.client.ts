@@ -1,15 +1,21 @@
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
-import { ReplaySubject, type Observable } from 'rxjs';
+import { Observable, ReplaySubject } from 'rxjs';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { show } from '../common/option-reader.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import { rankOf } from '../common/traffic-class.js';
 import type { PacketMetadata, ReplyPacket } from '../codec/packet.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
-import { EndpointClosedError, PeerRefusedError } from '../endpoint/endpoint.errors.js';
+import {
+  EndpointClosedError,
+  HostNotFoundError,
+  PeerRefusedError,
+  RequestTimeoutError,
+} from '../endpoint/endpoint.errors.js';
 import { PacketChannel, type Question } from '../endpoint/packet-channel.js';
 import type { Passage } from '../endpoint/passage.js';
+import type { Scheduler } from '../endpoint/scheduler.js';
 import type { Throttle } from '../endpoint/throttle.js';
 import { UdpEndpoint } from '../endpoint/udp-endpoint.js';
 import { systemEnvironment, type UdpEnvironment } from '../endpoint/udp-environment.js';
@@ -21,7 +27,7 @@ import {
   type ResolvedClientOptions,
   type ThrottledUdpClientOptions,
 } from './client.options.js';
-import { drain } from './drain.js';
+import { drain, within } from './drain.js';
 import { passageOfRank } from './send.options.js';
 import { UdpRecord, type UdpRecordOptions } from './udp.record.js';
 
@@ -35,6 +41,7 @@ export interface ClientStats extends EndpointStats {
 /** The channel of a transport, for a client that shares its socket. */
 interface SharedChannel {
   readonly channel: PacketChannel;
+  readonly scheduler: Scheduler;
 }
 
 /**
@@ -53,9 +60,11 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   readonly #call: ResolvedCallOptions;
   readonly #own: OwnSocket | undefined;
   readonly #channel: PacketChannel;
+  readonly #scheduler: Scheduler;
   readonly #inFlight = new Set<Call>();
   #failedEvents = 0;
   #connecting: Promise<void> | undefined;
+  #isConnected = false;
   #closing: Promise<void> | undefined;
 
   /**
@@ -69,6 +78,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     environment: UdpEnvironment | SharedChannel = systemEnvironment,
   ) {
     super();
+    this.#scheduler = environment.scheduler;
     if ('channel' in environment) {
       this.#call = resolveCallOptions(options);
       this.#channel = environment.channel;
@@ -86,7 +96,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   /**
-   * Binds the socket; further calls give the same answer.
+   * Binds the socket; further calls give the same answer, and look a host up again that was not found.
    *
    * @throws {BindError | HostNotFoundError | EndpointClosedError} as a rejection
    */
@@ -94,6 +104,14 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     if (this.#closing !== undefined) return Promise.reject(new EndpointClosedError());
     this.#connecting ??= this.#connect();
     return this.#connecting;
+  }
+
+  /** As Nest's, but the time that binding the socket takes counts too. */
+  override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+    if (isMissing(pattern) || isMissing(data)) return super.send(pattern, data);
+    return new Observable((observer) =>
+      this.publish(this.#createPacket(pattern, data), this.createObserver(observer)),
+    );
   }
 
   /**
@@ -105,7 +123,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
     if (isMissing(pattern) || isMissing(data)) return super.emit(pattern, data);
     const told = new ReplaySubject<TResult>(1);
-    this.#tell(pattern, data).then(
+    this.#channel.endpoint.preparing(this.#tell(pattern, data)).then(
       () => {
         told.next(undefined as TResult);
         told.complete();
@@ -119,7 +137,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   /**
-   * Fails what still waits for replies, lets queued datagrams leave within `drainTimeout`, then closes the
+   * Fails what still waits for replies, lets events and queued datagrams leave within `drainTimeout`, then closes the
    * socket, unless that is shared. May be called twice; arguments, as Nest gives them, mean nothing.
    */
   close(): Promise<void> {
@@ -171,6 +189,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   #openChannel(options: ResolvedClientOptions, environment: UdpEnvironment): PacketChannel {
     const events = new EndpointEvents((error) => this.logger.error(error));
     const endpoint = new UdpEndpoint(options.endpoint, events, environment);
+    endpoint.onAbort = () => void this.close();
     return new PacketChannel(endpoint, options.codec, environment.scheduler, options.maxPendingRequests);
   }
 
@@ -181,9 +200,11 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
       if (this.#own?.options.connected === true)
         await endpoint.connect(await endpoint.resolve(this.#call.server));
     } catch (error) {
+      if (error instanceof HostNotFoundError) this.#connecting = undefined;
       this._status$.next('error');
       throw error;
     }
+    this.#isConnected = true;
     this._status$.next('listening');
   }
 
@@ -193,14 +214,16 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   async #ask(packet: ReadPacket, call: Call): Promise<void> {
+    const startMs = this.#scheduler.now();
     const { question, options } = await this.#prepare(packet);
-    const peer = await this.#peerOf(options);
-    if (!this.#inFlight.has(call)) return;
     const { times } = this.#call;
+    const timeoutMs = options.timeout ?? times.timeoutMs;
+    const peer = await this.#reach(options, timeoutMs, startMs);
+    if (!this.#inFlight.has(call)) return;
     call.giveUp = this.#channel.request(
       question,
       peer,
-      { ...times, timeoutMs: options.timeout ?? times.timeoutMs },
+      { ...times, timeoutMs, spentMs: this.#scheduler.now() - startMs },
       {
         reply: (reply) => this.#takeReply(reply, peer, call),
         failed: (error) => this.#settle(call, { err: error, isDisposed: true }),
@@ -220,9 +243,10 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     const { data, options } = record instanceof UdpRecord ? record : { data: record, options: {} };
     const metadata = mergeMetadata(options.metadata, (packet as { metadata?: PacketMetadata }).metadata);
     const pattern: unknown = packet.pattern;
-    if (typeof pattern !== 'string' && typeof pattern !== 'number' && typeof pattern !== 'object') {
+    if (!isPattern(pattern)) {
       throw new InvalidOptionError('pattern', `must be a text, a number or an object, got ${show(pattern)}`);
     }
+    checkMetadata(metadata);
     const question: Question = { pattern, data, metadata };
     const { serializer } = this.#call;
     if (serializer === undefined) return { question, options };
@@ -231,6 +255,21 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
       question: { pattern: serialized.pattern, data: serialized.data, metadata: serialized.metadata },
       options,
     };
+  }
+
+  /** The peer of a request, when the socket is open too: at once as a rule, else within the request's time. */
+  #reach(options: UdpRecordOptions, timeoutMs: number, startMs: number): PeerAddress | Promise<PeerAddress> {
+    const isOpen = this.#isConnected && this.#closing === undefined;
+    const peer = isOpen ? this.#peerOf(options) : this.connect().then(() => this.#peerOf(options));
+    if (!(peer instanceof Promise)) return peer;
+    const { host, port } = options.peer ?? this.#call.server;
+    const leftMs = timeoutMs - (this.#scheduler.now() - startMs);
+    return within(
+      peer,
+      leftMs,
+      this.#scheduler,
+      () => new RequestTimeoutError(`${host}:${port}`, timeoutMs, 0),
+    );
   }
 
   #peerOf({ peer }: UdpRecordOptions): PeerAddress | Promise<PeerAddress> {
@@ -276,11 +315,15 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     }
     if (this.#own !== undefined) {
       const { options, environment } = this.#own;
-      await this.#connecting?.catch(ignore);
-      await drain(this.#channel.endpoint.drained(), options.drainTimeoutMs, environment.scheduler);
+      await drain(this.#allTold(), options.drainTimeoutMs, environment.scheduler);
       await this.#channel.close();
     }
     this._status$.next('closed');
+  }
+
+  async #allTold(): Promise<void> {
+    await this.#connecting?.catch(ignore);
+    await this.#channel.endpoint.drained();
   }
 }
 
@@ -308,6 +351,23 @@ function mergeMetadata(
 ): PacketMetadata | undefined {
   if (ofRecord === undefined || ofHook === undefined) return ofRecord ?? ofHook;
   return { ...ofRecord, ...ofHook };
+}
+
+function isPattern(value: unknown): boolean {
+  if (typeof value === 'object') return value !== null && !Array.isArray(value);
+  return typeof value === 'string' || typeof value === 'number';
+}
+
+/** Servers drop a datagram whose metadata is anything else, and its caller would wait in vain. */
+function checkMetadata(metadata: unknown): void {
+  if (metadata === undefined) return;
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+    throw new InvalidOptionError('metadata', `must be an object of texts, got ${show(metadata)}`);
+  }
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value === 'string') continue;
+    throw new InvalidOptionError(`metadata.${key}`, `must be a text, got ${show(value)}`);
+  }
 }
 
 function isMissing(value: unknown): value is null | undefined {

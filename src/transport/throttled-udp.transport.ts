@@ -3,9 +3,11 @@ import { Server, type MessageHandler, type MsPattern, type WritePacket } from '@
 import type { Observable, Subscription } from 'rxjs';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { show } from '../common/option-reader.js';
+import type { PeerAddress } from '../common/peer-address.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
 import type { PeerLike } from '../endpoint/host-cache.js';
 import { PacketChannel } from '../endpoint/packet-channel.js';
+import type { Passage } from '../endpoint/passage.js';
 import type { Throttle, UploadThrottle } from '../endpoint/throttle.js';
 import { UdpEndpoint } from '../endpoint/udp-endpoint.js';
 import { systemEnvironment, type UdpEnvironment } from '../endpoint/udp-environment.js';
@@ -84,6 +86,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       nameOf: nameOfPattern,
       logError: (error) => this.logger.error(error),
     });
+    this.#endpoint.onAbort = () => void this.close();
     this.upload = this.#endpoint.upload;
     this.#endpoint.upload.findPassage = (pattern) => this.#handlers.find(pattern)[0]?.passage;
     this.download = this.#endpoint.download;
@@ -143,12 +146,16 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
    * @throws {InvalidOptionError} naming an option that is wrong, or that belongs to a socket
    */
   createClient(options?: ThrottledUdpCallOptions): ThrottledUdpClient {
-    return new ThrottledUdpClient(options, { channel: this.#channel });
+    return new ThrottledUdpClient(options, {
+      channel: this.#channel,
+      scheduler: this.#environment.scheduler,
+    });
   }
 
   /**
    * Takes no new requests and events; requests get the code `closing`. Replies to requests of our own still
-   * come in. Resolves when the running handlers are done, or `drainTimeout` after the first call.
+   * come in. Resolves when the running handlers are done, or `drainTimeout` after the first call: those that
+   * still run are told by their signal then, and their peers by the code `closing`.
    */
   stopIntake(): Promise<void> {
     this.#intakeStopped ??= this.#stopIntake();
@@ -249,18 +256,30 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       throw new InvalidOptionError('payload', `must be a Buffer, a Uint8Array or a text, got ${show(data)}`);
     }
     const peer = this.#endpoint.resolve(to);
-    await this.#bind();
-    await this.#endpoint.send(data, await peer, passage, signal);
+    // As a rule all is known: then the datagram is in the queue before this call returns.
+    if (this.address() !== undefined && !(peer instanceof Promise))
+      return this.#endpoint.send(data, peer, passage, signal);
+    return this.#endpoint.preparing(this.#sendLater(data, peer, passage, signal));
+  }
+
+  async #sendLater(
+    data: Uint8Array,
+    to: PeerAddress | Promise<PeerAddress>,
+    passage: Passage,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const [peer] = await Promise.all([to, this.#bind()]);
+    await this.#endpoint.send(data, peer, passage, signal);
   }
 
   async #stopIntake(): Promise<void> {
     this.#dispatcher.stopIntake();
     await drain(this.#dispatcher.idle(), this.#drainTime(), this.#environment.scheduler);
+    if (this.#dispatcher.abort()) this.#drainEndsMs = this.#environment.scheduler.now() + this.#farewellMs;
   }
 
   async #close(): Promise<void> {
     await this.stopIntake();
-    this.#dispatcher.abort();
     await drain(this.#endpoint.drained(), this.#drainTime(), this.#environment.scheduler);
     await this.#channel.close();
     this._status$.next('closed');
@@ -273,6 +292,11 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     return Math.max(0, this.#drainEndsMs - nowMs);
   }
 
+  /** What peers are told of aborted handlers must leave too, although these took all the time there was. */
+  get #farewellMs(): number {
+    return Math.min(this.#options.drainTimeoutMs, FAREWELL_MS);
+  }
+
   #routeOf(pattern: unknown): string {
     return typeof pattern === 'string'
       ? this.getRouteFromPattern(pattern)
@@ -282,10 +306,16 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   #warnOfClamp(field: 'recvBufferSize' | 'sendBufferSize'): void {
     const asked = this.#options.endpoint.socket[field];
     const got = this.stats()[field];
-    if (asked === undefined || got === undefined || got >= asked) return;
-    this.logger.warn(`${field} is ${got} bytes, ${asked} were asked: the kernel's limit is lower`);
+    if (asked === undefined || got === undefined) return;
+    // Linux doubles what it grants, for its own bookkeeping, and reports that: see socket(7), SO_RCVBUF.
+    const granted = process.platform === 'linux' ? got / 2 : got;
+    if (granted >= asked) return;
+    this.logger.warn(`${field} is ${granted} bytes, ${asked} were asked: the kernel's limit is lower`);
   }
 }
+
+// Short words to a few peers; under a narrow limit with a long queue they may still be lost.
+const FAREWELL_MS = 100;
 
 /** Patterns come from peers: one that is nested too deep to be written must not throw. */
 function nameOfPattern(pattern: unknown): string {

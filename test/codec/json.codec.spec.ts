@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { IncomingResponseDeserializer } from '@nestjs/microservices';
 import { JsonCodec } from '../../src/codec/json.codec.js';
 import { MalformedDatagramError } from '../../src/codec/malformed-datagram.error.js';
 import type { Packet } from '../../src/codec/packet.js';
@@ -24,6 +25,11 @@ const GOLDEN: readonly [name: string, text: string, packet: Packet][] = [
     { kind: 'reply', id: 'k3', response: 6, isDisposed: true },
   ],
   ['a value of a stream', '{"id":"k3","response":"ü"}', { kind: 'reply', id: 'k3', response: 'ü' }],
+  [
+    'a value of a stream that JSON has no word for',
+    '{"id":"k3","isDisposed":false}',
+    { kind: 'reply', id: 'k3', response: undefined, isDisposed: false },
+  ],
   ['the end of a stream', '{"id":"k3","isDisposed":true}', { kind: 'reply', id: 'k3', isDisposed: true }],
   [
     'an error of an application',
@@ -70,6 +76,19 @@ const MALFORMED: readonly [reason: string, datagram: string | Uint8Array][] = [
 describe('JsonCodec', () => {
   const codec = new JsonCodec();
   const decode = (text: string): Packet => codec.decode(Buffer.from(text));
+
+  it.each([
+    ['undefined', undefined],
+    ['a function', () => 1],
+    ['a symbol', Symbol('s')],
+  ])("says %s in a stream so that Nest's own clients take it for a value too", async (_what, response) => {
+    const text = Buffer.from(
+      codec.encode({ kind: 'reply', id: 'k3', response, isDisposed: false }),
+    ).toString();
+    const read = await new IncomingResponseDeserializer().deserialize(JSON.parse(text));
+    expect(read).toEqual({ id: 'k3', isDisposed: false });
+    expect(decode(text)).toMatchObject({ kind: 'reply', response: undefined, isDisposed: false });
+  });
 
   it('keeps the promises of a codec', () => {
     runCodecConformance(codec, {
@@ -214,8 +233,8 @@ describe('JsonCodec', () => {
     });
 
     it('leaves out what is not there', () => {
-      const packet: Packet = { kind: 'reply', id: 1, response: undefined, isDisposed: false };
-      expect(Buffer.from(codec.encode(packet)).toString()).toBe('{"id":1}');
+      const packet: Packet = { kind: 'reply', id: 1, response: 2, err: undefined, isDisposed: false };
+      expect(Buffer.from(codec.encode(packet)).toString()).toBe('{"id":1,"response":2}');
     });
   });
 

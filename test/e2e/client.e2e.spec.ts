@@ -3,7 +3,13 @@ import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import type { Socket } from 'node:dgram';
 import { firstValueFrom, lastValueFrom, NEVER, type Observable } from 'rxjs';
-import { ThrottledUdpClient, ThrottledUdpTransport, UdpContext, type BoundAddress } from '../../src/index.js';
+import {
+  ThrottledUdpClient,
+  ThrottledUdpTransport,
+  UdpContext,
+  UdpRecordBuilder,
+  type BoundAddress,
+} from '../../src/index.js';
 import { startService, type TestService } from '../support/apps.js';
 import { RawPeer } from '../support/raw-peer.js';
 
@@ -63,6 +69,21 @@ describe('ThrottledUdpClient', () => {
     });
   });
 
+  it('fails what is in flight when the signal of its socket is aborted', async () => {
+    const controller = new AbortController();
+    const client = service.client({ socket: { signal: controller.signal }, timeout: Infinity });
+    const states: string[] = [];
+    client.status.subscribe((state) => states.push(state));
+    await client.connect();
+    const answer = firstValueFrom(client.send('never', 1));
+    while (client.stats().packets.inFlight === 0) await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    await expect(answer).rejects.toMatchObject({ code: 'UDP_ENDPOINT_CLOSED' });
+    await client.close();
+    expect(client.stats().packets.inFlight).toBe(0);
+    expect(states).toEqual(['listening', 'closed']);
+  });
+
   it('forgets a request that nobody waits for', async () => {
     const client = service.client();
     const subscription = client.send('never', 1).subscribe();
@@ -111,6 +132,22 @@ describe('ThrottledUdpClient', () => {
     const client = service.client({ connected: true });
     expect(await firstValueFrom(client.send('echo', { a: 1 }))).toEqual({ a: 1 });
     expect(await firstValueFrom(client.send('echo', { a: 2 }))).toEqual({ a: 2 });
+  });
+
+  it.each([
+    ['a pattern that is a list', ['echo'], {}, 'pattern must be a text, a number or an object, got an array'],
+    ['a pattern that is a symbol', Symbol('echo'), {}, 'pattern must be a text, a number or an object'],
+    ['a number in metadata', 'echo', { trace: 1 }, 'metadata.trace must be a text, got 1'],
+    ['nothing in metadata', 'echo', { trace: undefined }, 'metadata.trace must be a text, got undefined'],
+  ])('refuses %s, and sends nothing', async (_what, pattern, metadata, sentence) => {
+    const client = service.client();
+    const record = new UdpRecordBuilder(1).setMetadata(metadata as Record<string, string>).build();
+    for (const call of [client.send(pattern, record), client.emit(pattern, record)]) {
+      const failure = lastValueFrom(call);
+      await expect(failure).rejects.toMatchObject({ code: 'UDP_INVALID_OPTION' });
+      await expect(failure).rejects.toThrow(sentence);
+    }
+    expect(client.stats().upload.datagrams).toBe(0);
   });
 
   it.each([

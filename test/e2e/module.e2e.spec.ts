@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Inject, Injectable, Module, type DynamicModule } from '@nestjs/common';
+import { Controller, Inject, Injectable, Module, Optional, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   Client,
@@ -198,6 +198,89 @@ describe('ThrottledUdpModule', () => {
     await client.close();
     await app.close();
     expect([standard.stats().state, dht.stats().state]).toEqual(['closed', 'closed']);
+  });
+
+  it.each(['reference', 'deep-hash'] as const)(
+    'keeps clients of one name in different modules apart, with module ids by %s',
+    async (moduleIdGeneratorAlgorithm) => {
+      const ports = [7001, 7002];
+      const features = ports.map((port) => {
+        @Injectable()
+        class Holder {
+          constructor(@Inject('MATH') readonly client: ThrottledUdpClient) {}
+        }
+        @Module({
+          imports: [ThrottledUdpModule.registerClient({ name: 'MATH', port, upload: port })],
+          providers: [Holder],
+        })
+        class FeatureModule {}
+        return { Holder, FeatureModule };
+      });
+      const context = await NestFactory.createApplicationContext(
+        { module: class RootModule {}, imports: features.map(({ FeatureModule }) => FeatureModule) },
+        { logger: false, moduleIdGeneratorAlgorithm },
+      );
+      const rates = features.map(({ Holder }) => context.get(Holder).client.upload.rate);
+      expect(rates).toEqual(ports);
+      await context.close();
+    },
+  );
+
+  it.each([
+    [
+      'a transport',
+      () =>
+        ThrottledUdpModule.forRoot([
+          { name: 'open', port: 0 },
+          { name: 'own', port: 0, isGlobal: false },
+        ]),
+      getTransportToken('open'),
+      getTransportToken('own'),
+    ],
+    [
+      'a client',
+      () => ThrottledUdpModule.registerClient([{ name: 'OWN' }, { name: 'OPEN', isGlobal: true }]),
+      'OPEN',
+      'OWN',
+    ],
+    [
+      'a client made later',
+      () =>
+        ThrottledUdpModule.registerClientAsync([
+          { name: 'OPEN', isGlobal: true, useFactory: () => ({}) },
+          { name: 'OWN', useFactory: () => ({}) },
+        ]),
+      'OPEN',
+      'OWN',
+    ],
+  ])('shows %s only where it is global or imported', async (_what, make, open, own) => {
+    @Injectable()
+    class Stranger {
+      constructor(
+        @Inject(open) readonly everywhere: unknown,
+        @Optional() @Inject(own) readonly here: unknown,
+      ) {}
+    }
+    @Module({ providers: [Stranger] })
+    class StrangerModule {}
+    @Injectable()
+    class Importer {
+      constructor(
+        @Inject(open) readonly everywhere: unknown,
+        @Optional() @Inject(own) readonly here: unknown,
+      ) {}
+    }
+    @Module({ imports: [make()], providers: [Importer] })
+    class ImporterModule {}
+    const context = await NestFactory.createApplicationContext(
+      { module: class RootModule {}, imports: [ImporterModule, StrangerModule] },
+      { logger: false },
+    );
+    expect(context.get(Importer).everywhere).toBeDefined();
+    expect(context.get(Importer).here).toBeDefined();
+    expect(context.get(Stranger).everywhere).toBe(context.get(Importer).everywhere);
+    expect(context.get(Stranger).here).toBeUndefined();
+    await context.close();
   });
 
   it('works as a plain strategy, without the module', async () => {

@@ -1,9 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { MessagePattern } from '@nestjs/microservices';
+import { Ctx, MessagePattern } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
-import { RawCodec, throttledUdp, ThrottledUdpModule, ThrottledUdpTransport } from '../../src/index.js';
+import {
+  RawCodec,
+  throttledUdp,
+  ThrottledUdpModule,
+  ThrottledUdpTransport,
+  UdpContext,
+} from '../../src/index.js';
 import { startService } from '../support/apps.js';
 import { Program } from '../support/programs.js';
 import { RawPeer } from '../support/raw-peer.js';
@@ -86,6 +92,36 @@ describe('shutdown', () => {
       await peer.close();
     },
   );
+
+  it('of a hybrid application tells a handler that takes too long, and its peer, before users are torn down', async () => {
+    @Controller()
+    class StuckController {
+      @MessagePattern('stuck') stuck(@Ctx() context: UdpContext): Promise<never> {
+        context.getSignal().addEventListener('abort', () => order.push('signal aborted'));
+        order.push('handler started');
+        return new Promise<never>(() => undefined);
+      }
+    }
+    @Module({
+      imports: [ThrottledUdpModule.forRoot({ port: 0, drainTimeout: 30 })],
+      providers: [Database],
+      controllers: [StuckController],
+    })
+    class StuckModule {}
+    order.length = 0;
+    const app = await NestFactory.create(StuckModule, { logger: false });
+    app.connectMicroservice(throttledUdp());
+    await app.init();
+    await app.startAllMicroservices();
+    const peer = await RawPeer.open();
+    const port = app.get(ThrottledUdpTransport).address()?.port ?? 0;
+    await peer.send('{"pattern":"stuck","data":0,"id":1}', port);
+    while (!order.includes('handler started')) await new Promise((resolve) => setImmediate(resolve));
+    await app.close();
+    expect(JSON.parse(String((await peer.take())[0]))).toMatchObject({ id: 1, code: 'closing' });
+    expect(order).toEqual(['handler started', 'signal aborted', 'database closed']);
+    await peer.close();
+  });
 
   it.each(['pure', 'hybrid'])(
     'on SIGTERM, in a %s process: handler, then users, then the end',

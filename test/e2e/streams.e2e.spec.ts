@@ -2,7 +2,18 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Catch, Controller, Injectable, UseFilters, UseInterceptors } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor, RpcExceptionFilter } from '@nestjs/common';
 import { Ctx, MessagePattern } from '@nestjs/microservices';
-import { lastValueFrom, map, Observable, throwError, toArray } from 'rxjs';
+import {
+  concat,
+  fromEvent,
+  lastValueFrom,
+  map,
+  NEVER,
+  Observable,
+  of,
+  takeUntil,
+  throwError,
+  toArray,
+} from 'rxjs';
 import { AsyncIterableInterceptor, UdpContext } from '../../src/index.js';
 import { startService, type TestService } from '../support/apps.js';
 import { RawPeer } from '../support/raw-peer.js';
@@ -63,6 +74,27 @@ class StreamController {
   async *filtered(): AsyncGenerator<number> {
     yield 1;
     throw new RangeError('midway');
+  }
+
+  @MessagePattern('gaps') async *gaps(): AsyncGenerator<unknown> {
+    yield* [1, undefined, 3];
+  }
+
+  @MessagePattern('gaps-observed') gapsObserved(): Observable<unknown> {
+    return of(1, undefined, 3);
+  }
+
+  @MessagePattern('stuck') async *stuck(): AsyncGenerator<number> {
+    yield 1;
+    await new Promise<never>(() => undefined);
+  }
+
+  @MessagePattern('silent') silent(): Observable<number> {
+    return concat(of(1), NEVER);
+  }
+
+  @MessagePattern('obedient') obedient(@Ctx() context: UdpContext): Observable<number> {
+    return concat(of(1), NEVER).pipe(takeUntil(fromEvent(context.getSignal(), 'abort')));
   }
 
   @MessagePattern('flood') flood(): Observable<string> {
@@ -153,6 +185,62 @@ describe('streams under an upload limit', () => {
     await service.transport.close();
     if (!hasReturned) await done;
     expect(seenSignal?.aborted).toBe(true);
+    expect(service.transport.stats().handlers.running).toBe(0);
+  });
+
+  it.each(['gaps', 'gaps-observed'])('keeps the place of undefined among values: %s', async (pattern) => {
+    await start({});
+    const values = await lastValueFrom(service.client().send(pattern, '').pipe(toArray()));
+    expect(values).toEqual([1, undefined, 3]);
+  });
+
+  it.each(['stuck', 'silent', 'obedient'])(
+    'tells the client that a stream was cut, when the drain time is over: %s',
+    async (pattern) => {
+      await start({});
+      const values: unknown[] = [];
+      const firstValue = new Promise<void>((resolve) => {
+        service
+          .client()
+          .send(pattern, '')
+          .subscribe({
+            next: (value) => {
+              values.push(value);
+              resolve();
+            },
+            error: (error) => values.push((error as { code: string }).code),
+            complete: () => values.push('completed'),
+          });
+      });
+      await firstValue;
+      await service.transport.close();
+      while (values.length < 2) await new Promise((resolve) => setImmediate(resolve));
+      expect(values).toEqual([1, 'UDP_CLOSING']);
+    },
+  );
+
+  it('closes all of it when the signal of the socket is aborted', async () => {
+    const controller = new AbortController();
+    await start({ upload: { rate: 10_000, burst: 100 }, socket: { signal: controller.signal } });
+    const client = service.client();
+    let tellFirst: (value: unknown) => void = () => undefined;
+    const firstValue = new Promise((resolve) => (tellFirst = resolve));
+    const failure = new Promise((resolve) => {
+      client.send('plain', '').subscribe({ next: tellFirst, error: resolve });
+    });
+    const waiting = new Promise((resolve) => {
+      const others = service.transport.createClient({ port: peer.port });
+      others.send('any', '').subscribe({ error: resolve });
+    });
+    await peer.take(1);
+    await firstValue;
+    const closed = new Promise<void>((resolve) => service.transport.on('close', resolve));
+    controller.abort();
+    await closed;
+    expect(await failure).toMatchObject({ code: 'UDP_CLOSING' });
+    expect(await waiting).toMatchObject({ code: 'UDP_ENDPOINT_CLOSED' });
+    expect(seenSignal?.aborted).toBe(true);
+    expect(hasReturned).toBe(true);
     expect(service.transport.stats().handlers.running).toBe(0);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { LookupFunction } from 'node:net';
 import { InvalidOptionError } from '../../src/common/invalid-option.error.js';
-import { HostNotFoundError } from '../../src/endpoint/endpoint.errors.js';
+import { EndpointClosedError, HostNotFoundError } from '../../src/endpoint/endpoint.errors.js';
 import { HostCache } from '../../src/endpoint/host-cache.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
 import { rejection } from './fixture.js';
@@ -96,6 +96,17 @@ describe('HostCache', () => {
       expect(hosts.resolve({ host: 'h1.test', port: 1 })).not.toBeInstanceOf(Promise);
       expect(hosts.resolve({ host: 'h0.test', port: 1 })).toBeInstanceOf(Promise);
     });
+  });
+
+  it('fails what is under way, and what comes later, when it closes', async () => {
+    const { hosts, lookup } = setUp(() => undefined);
+    const waiting = hosts.resolve({ host: 'a.test', port: 1 }) as Promise<unknown>;
+    hosts.close();
+    expect(await rejection(waiting)).toBeInstanceOf(EndpointClosedError);
+    const late = hosts.resolve({ host: 'b.test', port: 1 }) as Promise<unknown>;
+    expect(await rejection(late)).toBeInstanceOf(EndpointClosedError);
+    expect(lookup).toHaveBeenCalledTimes(1);
+    expect(hosts.resolve({ host: '127.0.0.1', port: 1 })).toMatchObject({ key: '127.0.0.1:1' });
   });
 
   it.each([

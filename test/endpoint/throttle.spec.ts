@@ -254,11 +254,12 @@ describe('Throttle', () => {
   });
 
   it('tells a sender whose datagram a policy has dropped', async () => {
-    const { sender, peer, send } = await setUp({
+    const { clock, sender, peer, send } = await setUp({
       upload: LIMITED,
       queue: { maxBytes: 150, overflow: 'drop-oldest' },
     });
     send(100);
+    await clock.advance(0); // the kernel has it
     const first = rejection(sender.endpoint.send(Buffer.alloc(100), peer));
     send(100);
     expect(await first).toEqual(new DatagramDroppedError(peer, 'overflow'));

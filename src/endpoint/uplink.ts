@@ -112,10 +112,10 @@ export class Uplink {
   }
 
   /** Whether a new request is better refused than answered: what waits before its reply takes too long. */
-  isBusy(peer: PeerAddress, { limit, isUnmetered }: Passage): boolean {
+  isBusy(peer: PeerAddress, { rank, limit, isUnmetered }: Passage): boolean {
     const { busyAfterMs } = this.options.queue;
     if (isUnmetered || this.#shaper.queuedDatagrams === 0) return false;
-    return this.#shaper.backlogMs(peer, limit, this.parts.scheduler.now()) > busyAfterMs;
+    return this.#shaper.backlogMs({ peer, rank, limit }, this.parts.scheduler.now()) > busyAfterMs;
   }
 
   /** Resolves when nothing waits to leave. */

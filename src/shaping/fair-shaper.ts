@@ -1,11 +1,10 @@
-import type { PeerAddress } from '../common/peer-address.js';
 import type { ClassRank } from '../common/traffic-class.js';
 import { Backlog } from './backlog.js';
 import type { Bandwidth } from './bandwidth.options.js';
 import { ClassTurns } from './class-turns.js';
 import { CoDel, codelTargetMs } from './codel.js';
 import type { Flow } from './flow.js';
-import { Limit, type HandlerLimit } from './limit.js';
+import { Limit } from './limit.js';
 import type { PeerLimits } from './per-peer.options.js';
 import { PeerTable, type Peer } from './peer-table.js';
 import type { QueueLimits } from './queue.options.js';
@@ -224,19 +223,25 @@ export class FairShaper<T extends Shaped> {
   }
 
   /**
-   * How long what waits on the path of a new datagram takes at the present rates.
+   * How long what has its turn before a new datagram takes at the present rates.
    *
-   * @param limit of the handler, when it has one
    * @returns milliseconds; a pause is not counted
    */
-  backlogMs(address: PeerAddress, limit: HandlerLimit | undefined, clockMs: number): number {
+  backlogMs(
+    { peer: address, rank, limit }: Pick<Shaped, 'peer' | 'rank' | 'limit'>,
+    clockMs: number,
+  ): number {
     const nowMs = this.#timeOf(clockMs);
-    if (this.#backlog.datagrams === 0) return 0;
+    const { bytes, datagrams, flows } = this.#backlog;
+    if (datagrams === 0) return 0;
     const peer = this.#peers.find(address, nowMs);
+    const ofFlow = peer?.flow(rank, limit)?.queuedBytes ?? 0;
+    // A peer is not made to wait for the whole queue of another, so it is not to be refused for it either.
+    const turns = (ofFlow + bytes / datagrams) * flows;
     return Math.max(
-      timeFor(this.#backlog.bytes, this.#limit),
+      timeFor(Math.min(bytes, turns), this.#limit),
       peer === undefined ? 0 : timeFor(peer.queuedBytes, peer.limit),
-      limit === undefined ? 0 : timeFor(limit.queuedBytes, limit),
+      limit === undefined ? 0 : timeFor(Math.min(limit.queuedBytes, turns), limit),
     );
   }
 

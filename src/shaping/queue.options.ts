@@ -38,9 +38,9 @@ export type OverflowPolicy = 'reject' | 'drop-oldest' | 'drop-newest' | 'drop-fa
 /** Bounds of the queue in front of the upload limit, and of what Node keeps until the kernel has it. */
 export interface QueueOptions extends HoldOptions {
   /**
-   * New requests are refused as busy while what waits to leave, for all or for their peer, takes longer than
-   * this at the present rate: work whose answer comes too late is better not begun. Milliseconds; `Infinity`
-   * never refuses. @default 1000
+   * New requests are refused as busy while what has its turn before their reply takes longer than this at the
+   * present rate: work whose answer comes too late is better not begun. What waits of other peers counts as far
+   * as these have their turns between. Milliseconds; `Infinity` never refuses. @default 1000
    */
   readonly busyAfter?: number;
 }

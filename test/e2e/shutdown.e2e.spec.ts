@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { Controller, Injectable, Module, type OnModuleDestroy, type Type } from '@nestjs/common';
+import { LazyModuleLoader, NestFactory } from '@nestjs/core';
 import { Ctx, MessagePattern } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import {
@@ -45,8 +45,9 @@ class WorkController {
 })
 class AppModule {}
 
-async function startHybrid() {
+async function startHybrid(late?: Type) {
   const app = await NestFactory.create(AppModule, { logger: false });
+  if (late !== undefined) await app.get(LazyModuleLoader).load(() => late);
   app.connectMicroservice(throttledUdp());
   await app.init();
   await app.startAllMicroservices();
@@ -62,7 +63,7 @@ async function startPure() {
 describe('shutdown', () => {
   it.each([
     ['a pure microservice', startPure],
-    ['a hybrid application', startHybrid],
+    ['a hybrid application', () => startHybrid()],
   ])(
     'of %s lets the handler finish before users are torn down, and its reply leave',
     async (_what, start) => {
@@ -120,6 +121,31 @@ describe('shutdown', () => {
     await app.close();
     expect(JSON.parse(String((await peer.take())[0]))).toMatchObject({ id: 1, code: 'closing' });
     expect(order).toEqual(['handler started', 'signal aborted', 'database closed']);
+    await peer.close();
+  });
+
+  it('lets the handler finish before modules that were loaded later, with no distance of their own, are torn down', async () => {
+    @Module({})
+    class LateModule implements OnModuleDestroy {
+      onModuleDestroy(): void {
+        order.push('late module closed');
+      }
+    }
+    order.length = 0;
+    const { app, transport } = await startHybrid(LateModule);
+    const peer = await RawPeer.open();
+    const { port } = transport.address() ?? { port: 0 };
+    await peer.send('{"pattern":"work","data":0,"id":1}', port);
+    while (!order.includes('handler started')) await new Promise((resolve) => setImmediate(resolve));
+    const closed = app.close();
+    let answer: unknown;
+    do {
+      answer = await peer.ask({ pattern: 'large', data: 0, id: 2 }, port);
+    } while ((answer as { code?: string }).code === undefined);
+    finish();
+    await closed;
+    expect(order.slice(0, 2)).toEqual(['handler started', 'handler done']);
+    expect(order).toContain('late module closed');
     await peer.close();
   });
 

@@ -76,6 +76,11 @@ class StreamController {
     throw new RangeError('midway');
   }
 
+  @MessagePattern('failing') async *failing(): AsyncGenerator<number> {
+    yield 1;
+    throw new Error('a secret');
+  }
+
   @MessagePattern('gaps') async *gaps(): AsyncGenerator<unknown> {
     yield* [1, undefined, 3];
   }
@@ -162,6 +167,19 @@ describe('streams under an upload limit', () => {
     });
     expect(seen).toEqual([10]);
     expect(error).toEqual({ filtered: 'midway' });
+  });
+
+  it('tells nobody what an error of iteration says', async () => {
+    await start({});
+    const seen: unknown[] = [];
+    const error = await new Promise((resolve) => {
+      service
+        .client()
+        .send('failing', '')
+        .subscribe({ next: (value) => seen.push(value), error: resolve });
+    });
+    expect(seen).toEqual([1]);
+    expect(error).toEqual({ status: 'error', message: 'Internal server error' });
   });
 
   it('fails an Observable that runs over the queue, after the values that fitted', async () => {

@@ -1,9 +1,11 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { Socket } from 'node:dgram';
+import dns from 'node:dns';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { PeerAddress } from '../../src/common/peer-address.js';
 import type { ReceivedDatagram } from '../../src/endpoint/datagram-socket.js';
 import { EndpointClosedError, SendFailedError } from '../../src/endpoint/endpoint.errors.js';
 import { NodeDatagramSocket } from '../../src/endpoint/node-datagram-socket.js';
-import { resolveSocketOptions } from '../../src/endpoint/socket.options.js';
+import { resolveSocketOptions, type UdpSocketOptions } from '../../src/endpoint/socket.options.js';
 
 describe('NodeDatagramSocket', () => {
   const open: NodeDatagramSocket[] = [];
@@ -49,6 +51,32 @@ describe('NodeDatagramSocket', () => {
     await socket.close();
   });
 
+  it('looks no literal address up, and sets what it was asked to', async () => {
+    const called: string[] = [];
+    const spies = (['setTTL', 'setMulticastTTL', 'setMulticastLoopback', 'setBroadcast'] as const).map(
+      (name) =>
+        jest.spyOn(Socket.prototype, name).mockImplementation((value: unknown) => {
+          called.push(`${name} ${String(value)}`);
+          return undefined as never;
+        }),
+    );
+    const lookup = jest.spyOn(dns, 'lookup');
+    const { socket, local } = await bound({
+      ttl: 7,
+      broadcast: true,
+      multicast: { ttl: 9, loopback: false },
+    });
+    expect(await send(socket, [[Buffer.from('x'), local]])).toEqual(['left']);
+    expect(lookup).not.toHaveBeenCalled();
+    expect(called.sort()).toEqual([
+      'setBroadcast true',
+      'setMulticastLoopback false',
+      'setMulticastTTL 9',
+      'setTTL 7',
+    ]);
+    for (const spy of [...spies, lookup]) spy.mockRestore();
+  });
+
   it('closes quietly when it was closed through unwrap()', async () => {
     const { socket } = await bound();
     socket.unwrap().close();
@@ -66,15 +94,15 @@ describe('NodeDatagramSocket', () => {
     expect(fates[0]).toBeInstanceOf(EndpointClosedError);
   });
 
-  async function bound() {
+  async function bound(options: UdpSocketOptions = {}, port = 0) {
     const batches: (readonly ReceivedDatagram[])[] = [];
-    const socket = new NodeDatagramSocket(resolveSocketOptions({}, '127.0.0.1', undefined, undefined), {
+    const socket = new NodeDatagramSocket(resolveSocketOptions(options, '127.0.0.1', undefined, undefined), {
       onDatagrams: (batch) => void batches.push(batch),
       onError: () => undefined,
     });
     open.push(socket);
-    const { address, port } = await socket.bind('127.0.0.1', 0);
-    return { socket, batches, local: PeerAddress.of(address, port) };
+    const address = await socket.bind('127.0.0.1', port);
+    return { socket, batches, local: PeerAddress.of(address.address, address.port) };
   }
 });
 

@@ -17,26 +17,39 @@ export interface Measurement {
 /**
  * Sends for some seconds to a process of its own, and asks that process at what rate it received.
  *
- * @param makeSender is given the receiver's port
+ * @param makeSender is given the receiver's ports
+ * @param peers how many ports
  */
 export async function measure(
-  makeSender: (port: number) => Sender | Promise<Sender>,
+  makeSender: (ports: readonly number[]) => Sender | Promise<Sender>,
   datagramBytes: number,
   seconds: number,
+  peers = 1,
 ): Promise<Measurement> {
-  const receiver = fork(fileURLToPath(new URL('receiver.js', import.meta.url)));
+  const { arrivals, sent } = await send(makeSender, datagramBytes, seconds, peers);
+  return {
+    bytesPerSecond: (arrivals.bytesAfterFirst / arrivals.elapsedMs) * 1000,
+    seconds: arrivals.elapsedMs / 1000,
+    datagrams: arrivals.datagrams,
+    lost: sent - arrivals.datagrams,
+  };
+}
+
+/** As {@link measure}, with all that the receiving process has seen. */
+export async function send(
+  makeSender: (ports: readonly number[]) => Sender | Promise<Sender>,
+  datagramBytes: number,
+  seconds: number,
+  peers = 1,
+): Promise<{ arrivals: Arrivals; sent: number }> {
+  const receiver = fork(fileURLToPath(new URL('receiver.js', import.meta.url)), [String(peers)]);
   try {
-    const { port } = await hear(receiver, 'port');
-    const sender = await makeSender(port);
+    const { ports } = await hear(receiver, 'ports');
+    const sender = await makeSender(ports);
     const sent = await sendFor(sender, datagramBytes, seconds);
     await sender.close();
     const { arrivals } = await settle(receiver, sent);
-    return {
-      bytesPerSecond: (arrivals.bytesAfterFirst / arrivals.elapsedMs) * 1000,
-      seconds: arrivals.elapsedMs / 1000,
-      datagrams: arrivals.datagrams,
-      lost: sent - arrivals.datagrams,
-    };
+    return { arrivals, sent };
   } finally {
     receiver.disconnect();
     await once(receiver, 'exit');

@@ -1,12 +1,14 @@
 /**
  * How exact the upload limit is: the rate that a process of its own sees on loopback, from arrival to arrival.
  *
- *     npm run bench:rate -- [--seconds 10] [--only 64kB,100B@1MB]
+ * Then the same for a limit that changes while it runs, drawn as docs/rate-over-time.svg.
+ *
+ *     npm run bench:rate -- [--seconds 10] [--only 64kB,100B@1MB,over-time]
  */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measure, type Measurement } from './measure.js';
+import { drawRateOverTime } from './rate-over-time.js';
+import { percentText, printHead, printRow, rateText, writeResults } from './report.js';
 import { sleepingSender, transportSender } from './senders.js';
 
 interface Case {
@@ -14,6 +16,8 @@ interface Case {
   readonly datagramBytes: number;
   readonly bytesPerSecond: number;
   readonly seconds: number;
+  /** Receiving peers, each with a limit of its own, with datagrams of all traffic classes. @default 1, without */
+  readonly peers?: number;
 }
 
 interface Result extends Case {
@@ -36,6 +40,9 @@ const CASES: readonly Case[] = [
   { name: '1200B@1MB/s', datagramBytes: 1200, bytesPerSecond: 1e6, seconds: 10 },
   { name: '1200B@10MB/s', datagramBytes: 1200, bytesPerSecond: 10e6, seconds: 10 },
   { name: '1200B@50MB/s', datagramBytes: 1200, bytesPerSecond: 50e6, seconds: 10 },
+  { name: '100peers-100B@1MB/s', datagramBytes: 100, bytesPerSecond: 1e6, seconds: 10, peers: 100 },
+  { name: '100peers-1200B@1MB/s', datagramBytes: 1200, bytesPerSecond: 1e6, seconds: 10, peers: 100 },
+  { name: '100peers-1200B@10MB/s', datagramBytes: 1200, bytesPerSecond: 10e6, seconds: 10, peers: 100 },
 ];
 
 const HEADINGS = ['datagrams', 'wanted', 'measured', 'error', 'lost', 'send, then sleep: error', 'ceiling'];
@@ -49,17 +56,19 @@ const { values } = parseArgs({
 });
 
 async function main(): Promise<void> {
-  const cases = chosenCases();
+  const wanted = (values.only ?? '').split(',');
+  const cases = chosenCases(wanted);
+  const isDrawn = wanted.some((part) => DRAWING.includes(part));
+  if (cases.length === 0 && !isDrawn) throw new Error(`--only names none of ${NAMES}`);
   const ceilings = new Map<number, Measurement>();
   const results: Result[] = [];
-  print(HEADINGS);
-  print(HEADINGS.map((_, column) => (column === 0 ? '---' : '---:')));
+  if (cases.length > 0) printHead(HEADINGS);
   for (const chosen of cases) {
     const { datagramBytes } = chosen;
     let ceiling = ceilings.get(datagramBytes);
     if (ceiling === undefined) {
       ceiling = await measure(
-        (port) => transportSender(Infinity, datagramBytes, port),
+        (ports) => transportSender(Infinity, datagramBytes, ports),
         datagramBytes,
         CEILING_SECONDS,
       );
@@ -67,19 +76,21 @@ async function main(): Promise<void> {
     }
     const result = await runCase(chosen, ceiling);
     results.push(result);
-    print(rowOf(result));
+    printRow(rowOf(result));
   }
-  await writeResults(results);
+  if (cases.length > 0) await writeResults('rate', results);
+  if (isDrawn) await drawRateOverTime();
 }
 
 async function runCase(chosen: Case, ceiling: Measurement): Promise<Result> {
-  const { datagramBytes, bytesPerSecond, seconds } = chosen;
+  const { datagramBytes, bytesPerSecond, seconds, peers } = chosen;
   const measured = await measure(
-    (port) => transportSender(bytesPerSecond, datagramBytes, port),
+    (ports) => transportSender(bytesPerSecond, datagramBytes, ports),
     datagramBytes,
     seconds,
+    peers,
   );
-  const sleeping = await measure((port) => sleepingSender(bytesPerSecond, port), datagramBytes, seconds);
+  const sleeping = await measure(([port]) => sleepingSender(bytesPerSecond, port!), datagramBytes, seconds);
   return {
     ...chosen,
     measured,
@@ -90,20 +101,12 @@ async function runCase(chosen: Case, ceiling: Measurement): Promise<Result> {
   };
 }
 
-function chosenCases(): Case[] {
-  const wanted = (values.only ?? '').split(',');
+function chosenCases(wanted: readonly string[]): Case[] {
   const chosen = CASES.filter(({ name }) => wanted.some((part) => name.includes(part)));
-  if (chosen.length === 0)
-    throw new Error(`--only names none of ${CASES.map(({ name }) => name).join(', ')}`);
   if (values.seconds === undefined) return chosen;
   const seconds = Number(values.seconds);
   if (!(seconds > 0)) throw new Error(`--seconds must be a number above 0, got ${values.seconds}`);
-  return chosen.map(({ name, datagramBytes, bytesPerSecond }) => ({
-    name,
-    datagramBytes,
-    bytesPerSecond,
-    seconds,
-  }));
+  return chosen.map((each) => Object.assign({}, each, { seconds }));
 }
 
 function errorPercent({ bytesPerSecond }: Measurement, wanted: number): number {
@@ -113,7 +116,7 @@ function errorPercent({ bytesPerSecond }: Measurement, wanted: number): number {
 function rowOf(result: Result): string[] {
   const isAboveCeiling = result.ceiling.bytesPerSecond < result.bytesPerSecond;
   return [
-    `${result.datagramBytes} B`,
+    `${result.datagramBytes} B${result.peers === undefined ? '' : `, ${result.peers} peers`}`,
     rateText(result.bytesPerSecond),
     rateText(result.measured.bytesPerSecond),
     percentText(result.errorPercent),
@@ -123,46 +126,15 @@ function rowOf(result: Result): string[] {
   ];
 }
 
-function rateText(bytesPerSecond: number): string {
-  const [unit, size] = UNITS.find(([, least]) => bytesPerSecond >= least) ?? ['B/s', 1];
-  return `${Number((bytesPerSecond / size).toPrecision(5))} ${unit}`;
-}
-
-function percentText(percent: number): string {
-  return `${percent < 0 ? '' : '+'}${percent.toFixed(2)} %`;
-}
-
-function print(cells: readonly string[]): void {
-  console.log(`| ${cells.join(' | ')} |`);
-}
-
-async function writeResults(results: readonly Result[]): Promise<void> {
-  const folder = new URL('../../bench/results/', import.meta.url);
-  await mkdir(folder, { recursive: true });
-  const machine = {
-    node: process.version,
-    platform: process.platform,
-    cpu: cpus()[0]?.model,
-    cores: availableParallelism(),
-    load: loadavg(),
-  };
-  const file = new URL('rate.json', folder);
-  await writeFile(file, `${JSON.stringify({ date: new Date().toISOString(), machine, results }, null, 2)}\n`);
-  console.log(`\nFigures: bench/results/rate.json`);
-}
-
 const CEILING_SECONDS = 3;
 
-const UNITS: readonly (readonly [string, number])[] = [
-  ['GB/s', 1e9],
-  ['MB/s', 1e6],
-  ['kB/s', 1e3],
-];
+/** What `--only` calls the drawing. */
+const DRAWING = 'over-time';
+
+const NAMES = [...CASES.map(({ name }) => name), DRAWING].join(', ');
 
 if (values.help === true) {
-  console.log(
-    `--seconds N  length of each measurement\n--only TEXT  one of ${CASES.map(({ name }) => name).join(', ')}`,
-  );
+  console.log(`--seconds N  length of each measurement\n--only TEXT  one of ${NAMES}`);
 } else {
   await main();
 }

@@ -1,11 +1,11 @@
 /**
  * The receiving process: counts datagrams and looks at the clock as each arrives. It knows nothing of the
- * sender, so that what it says is what a peer would see.
+ * sender, so that what it says is what peers would see. Its argument is how many of them it is.
  */
 import { createSocket } from 'node:dgram';
 
 /** What the receiver tells. */
-export type ReceiverMessage = { readonly port: number } | { readonly arrivals: Arrivals };
+export type ReceiverMessage = { readonly ports: readonly number[] } | { readonly arrivals: Arrivals };
 
 export interface Arrivals {
   readonly datagrams: number;
@@ -13,39 +13,53 @@ export interface Arrivals {
   readonly bytesAfterFirst: number;
   /** From the first arrival to the last, milliseconds. */
   readonly elapsedMs: number;
+  /** Bytes of payload in each 100 ms of the machine's monotonic clock, from `firstBin` on. */
+  readonly bins: readonly number[];
+  readonly firstBin: number;
 }
+
+const BIN_MS = 100;
 
 let datagrams = 0;
 let bytes = 0;
 let firstBytes = 0;
 let firstNs = 0n;
 let lastNs = 0n;
+let firstBin = 0;
+const bins: number[] = [];
 
-// The kernel grants less when its limit is lower; what it then loses is reported as lost.
-const socket = createSocket({ type: 'udp4', recvBufferSize: 16 * 1024 ** 2 });
-
-socket.on('message', (data) => {
+function count(data: Buffer): void {
   lastNs = process.hrtime.bigint();
+  const bin = Math.floor(Number(lastNs) / 1e6 / BIN_MS);
   if (datagrams === 0) {
     firstNs = lastNs;
     firstBytes = data.length;
+    firstBin = bin;
   }
+  while (firstBin + bins.length <= bin) bins.push(0);
   datagrams++;
   bytes += data.length;
-});
+  bins[bin - firstBin]! += data.length;
+}
+
+const sockets = Array.from({ length: Number(process.argv[2]) }, () =>
+  // The kernel grants less when its limit is lower; what it then loses is reported as lost.
+  createSocket({ type: 'udp4', recvBufferSize: 16 * 1024 ** 2 }).on('message', count),
+);
 
 process.on('message', () => {
-  const arrivals = {
-    datagrams,
-    bytesAfterFirst: bytes - firstBytes,
-    elapsedMs: Number(lastNs - firstNs) / 1e6,
-  };
-  tell({ arrivals });
+  const elapsedMs = Number(lastNs - firstNs) / 1e6;
+  tell({ arrivals: { datagrams, bytesAfterFirst: bytes - firstBytes, elapsedMs, bins, firstBin } });
 });
 
-process.on('disconnect', () => socket.close());
+process.on('disconnect', () => {
+  for (const socket of sockets) socket.close();
+});
 
-socket.bind(0, '127.0.0.1', () => tell({ port: socket.address().port }));
+await Promise.all(
+  sockets.map((socket) => new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))),
+);
+tell({ ports: sockets.map((socket) => socket.address().port) });
 
 function tell(message: ReceiverMessage): void {
   process.send?.(message);

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ThrottledUdpTransport } from 'nestjs-throttled-udp';
+import { ThrottledUdpTransport, type PerPeerOptions, type TrafficClassName } from 'nestjs-throttled-udp';
 
 /** One way of sending datagrams. */
 export interface Sender {
@@ -11,13 +11,37 @@ export interface Sender {
   close(): Promise<void>;
 }
 
-/** What is measured: the transport with an upload limit, or with none. */
-export function transportSender(rateBytesPerSecond: number, datagramBytes: number, port: number): Sender {
-  const peer = { host: '127.0.0.1', port };
-  const transport = new ThrottledUdpTransport({ host: '127.0.0.1', port: 0, upload: rateBytesPerSecond });
+export interface AdjustableSender extends Sender {
+  setRate(bytesPerSecond: number): void;
+}
+
+/**
+ * What is measured: the transport with an upload limit, or with none. Where it sends to several ports, each is a
+ * peer with a limit of its own, twice its part of the rate, and the datagrams are of all traffic classes in turn.
+ */
+export function transportSender(
+  rateBytesPerSecond: number,
+  datagramBytes: number,
+  ports: readonly number[],
+): AdjustableSender {
+  const count = ports.length;
+  const perPeer: PerPeerOptions = { key: 'address-port', upload: (2 * rateBytesPerSecond) / count };
+  const transport = new ThrottledUdpTransport({
+    host: '127.0.0.1',
+    port: 0,
+    upload: rateBytesPerSecond,
+    ...(count > 1 ? { perPeer } : {}),
+  });
+  let turn = 0;
   return {
-    send: (data) => transport.send(data, peer),
-    window: windowFor(rateBytesPerSecond, datagramBytes),
+    send(data) {
+      const peer = { host: '127.0.0.1', port: ports[turn % count]! };
+      const options = count > 1 ? { trafficClass: CLASSES[turn % CLASSES.length]! } : {};
+      turn++;
+      return transport.send(data, peer, options);
+    },
+    setRate: (rate) => transport.upload.setRate(rate),
+    window: Math.max(windowFor(rateBytesPerSecond, datagramBytes), count > 1 ? count * CLASSES.length : 0),
     close: () => transport.close(),
   };
 }
@@ -51,5 +75,7 @@ function windowFor(rateBytesPerSecond: number, datagramBytes: number): number {
 const WINDOW_SECONDS = 0.1;
 
 const MIN_WINDOW = 2;
+
+const CLASSES: readonly TrafficClassName[] = ['control', 'interactive', 'bulk'];
 
 const MAX_WINDOW = 4096;

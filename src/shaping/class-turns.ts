@@ -12,7 +12,7 @@ import type { ClassTerms } from './traffic-class.options.js';
  * before all others; what is left above all shares is divided by weight. So nothing is ever starved.
  */
 export class ClassTurns {
-  readonly parking = new Parking();
+  readonly parking: Parking;
   readonly #classes: readonly TrafficClass[];
   /** Virtual time of the last datagram that went above its share. */
   #virtualTime = 0;
@@ -28,6 +28,7 @@ export class ClassTurns {
     nowMs: number,
     retire: (flow: Flow) => void,
   ) {
+    this.parking = new Parking(terms);
     this.#classes = terms.map(({ share, weight }) => ({
       share,
       weight,

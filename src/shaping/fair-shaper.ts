@@ -170,13 +170,13 @@ export class FairShaper<T extends Shaped> {
 
   /**
    * How many datagrams one turn of the event loop should release at the most: about 2 ms of the rate, so that
-   * a fast limit does not hold up everything else in the process.
+   * a fast limit does not hold up everything else in the process, and a few in any case.
    */
   get batchSize(): number {
     if (this.#backlog.datagrams === 0) return 1;
     const meanBytes = Math.max(1, this.#backlog.bytes / this.#backlog.datagrams);
     const datagrams = (this.#limit.rateBytesPerSecond * BATCH_SECONDS) / meanBytes;
-    return Math.min(MAX_BATCH, Math.max(1, Math.ceil(datagrams)));
+    return Math.min(MAX_BATCH, Math.max(MIN_BATCH, Math.ceil(datagrams)));
   }
 
   /** Changes the limit of all; see {@link Limit.setBandwidth}. */
@@ -418,6 +418,9 @@ function timeFor(bytes: number, { rateBytesPerSecond }: Limit): number {
 }
 
 const BATCH_SECONDS = 0.002;
+
+// A turn takes longer than 2 ms where much comes in: one datagram for each would be less than the rate.
+const MIN_BATCH = 16;
 
 const MAX_BATCH = 256;
 

@@ -1,26 +1,85 @@
 import { BinaryHeap, type HeapEntry } from '../common/binary-heap.js';
 import { LinkedList } from '../common/linked-list.js';
+import type { ClassRank } from '../common/traffic-class.js';
 import type { Flow } from './flow.js';
 import type { Limit } from './limit.js';
+import type { ClassTerms } from './traffic-class.options.js';
 
-/** The flows that wait for one limit, in the order of their turns. */
+/**
+ * The flows that wait for one limit: in each class in the order of their turns, between classes by weight, so that
+ * what a peer has in bulk does not hold up its own small questions.
+ */
 export class Lot implements HeapEntry {
   heapIndex = -1;
-  /** Flows in the middle of a turn, who go before the others. */
-  readonly kept = new LinkedList<Flow>();
-  readonly line = new LinkedList<Flow>();
   /** When the first of them may go, monotonic milliseconds; `Infinity` while the limit is paused. */
   wakeMs = Infinity;
+  /** One for each class of which something has waited: as a rule it is one. */
+  readonly #lines: LotLine[] = [];
+  #virtualTime = 0;
 
-  constructor(readonly limit: Limit) {}
+  constructor(
+    readonly limit: Limit,
+    private readonly classes: readonly ClassTerms[],
+  ) {}
+
+  /** @param keepsTurn whether it is in the middle of its turn, and so goes before those that have ended theirs */
+  add(flow: Flow, keepsTurn: boolean): void {
+    const line = this.#lineOf(flow);
+    // Time in which a class did not wait is not owed to it.
+    if (line.first === undefined) line.virtualTime = Math.max(line.virtualTime, this.#virtualTime);
+    (keepsTurn ? line.kept : line.ended).pushBack(flow.standing);
+  }
+
+  /** To be called when the first flow is let go with so many bytes. */
+  charge(flow: Flow, bytes: number): void {
+    const line = this.#lineOf(flow);
+    this.#virtualTime = line.virtualTime;
+    line.virtualTime += bytes / line.weight;
+  }
 
   get first(): Flow | undefined {
-    return this.kept.first ?? this.line.first;
+    let chosen: LotLine | undefined;
+    for (const line of this.#lines) {
+      if (line.first !== undefined && (chosen === undefined || line.isBefore(chosen))) chosen = line;
+    }
+    return chosen?.first;
   }
 
   /** See {@link Limit.latenessAllowedMs}. */
   get latenessAllowedMs(): number {
     return this.limit.latenessAllowedMs(this.first?.head?.bytes ?? 0);
+  }
+
+  #lineOf({ rank }: Flow): LotLine {
+    let line = this.#lines.find((each) => each.rank === rank);
+    if (line === undefined) {
+      line = new LotLine(rank, this.classes[rank]?.weight ?? 1);
+      this.#lines.push(line);
+    }
+    return line;
+  }
+}
+
+/** What waits for a limit of one class. */
+class LotLine {
+  /** Flows in the middle of a turn, who go before the others. */
+  readonly kept = new LinkedList<Flow>();
+  readonly ended = new LinkedList<Flow>();
+  /** Bytes that were let go, divided by the weight: the class that has had least goes first. */
+  virtualTime = 0;
+
+  constructor(
+    readonly rank: ClassRank,
+    readonly weight: number,
+  ) {}
+
+  get first(): Flow | undefined {
+    return this.kept.first ?? this.ended.first;
+  }
+
+  isBefore(other: LotLine): boolean {
+    const ahead = other.virtualTime - this.virtualTime;
+    return ahead > 0 || (ahead === 0 && this.rank < other.rank);
   }
 }
 
@@ -33,16 +92,19 @@ export class Lot implements HeapEntry {
 export class Parking {
   readonly #lots = new BinaryHeap<Lot>((a, b) => a.wakeMs < b.wakeMs);
 
-  /** @param keepsTurn whether it is in the middle of its turn, and so goes before those that have ended theirs */
+  /** @param classes by rank */
+  constructor(private readonly classes: readonly ClassTerms[]) {}
+
+  /** @param keepsTurn see {@link Lot.add} */
   park(flow: Flow, limit: Limit, keepsTurn: boolean, nowMs: number): void {
     let lot = limit.lot;
     if (lot === undefined) {
-      lot = new Lot(limit);
+      lot = new Lot(limit, this.classes);
       limit.lot = lot;
       this.#lots.push(lot);
     }
     flow.parkedAt = limit;
-    (keepsTurn ? lot.kept : lot.line).pushBack(flow.standing);
+    lot.add(flow, keepsTurn);
     this.#aim(lot, 0, nowMs);
   }
 
@@ -87,6 +149,7 @@ export class Parking {
       const bytes = flow.head?.bytes ?? 0;
       if (lot.limit.delayBehind(promisedBytes, bytes, nowMs) > 0) break;
       promisedBytes += bytes;
+      lot.charge(flow, bytes);
       this.#takeOut(flow);
       welcome(flow);
     }

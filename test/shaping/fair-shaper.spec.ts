@@ -244,12 +244,12 @@ describe('FairShaper, with one flow', () => {
   });
 
   describe('batchSize', () => {
-    // About 2 ms of the rate, from 1 to 256 datagrams.
+    // About 2 ms of the rate, from 16 to 256 datagrams.
     it.each([
-      [100, 1232, 1],
-      [616_000, 1232, 1],
-      [617_000, 1232, 2],
-      [6_160_000, 1232, 10],
+      [100, 1232, 16],
+      [9_856_000, 1232, 16],
+      [9_857_000, 1232, 17],
+      [61_600_000, 1232, 100],
       [157_000_000, 1232, 255],
       [1e9, 1232, 256],
       [1e6, 0, 256],

@@ -176,18 +176,61 @@ describe('FairShaper, with traffic classes', () => {
   });
 });
 
+describe('FairShaper, with classes that wait for one limit of their own', () => {
+  const waiting = (shared: HandlerLimit | undefined): Contest => {
+    const peers = { ...NO_PEER_LIMITS, bandwidth: limit(100_000) };
+    const shaper = createShaper(shared === undefined ? { peers } : {});
+    return new Contest(shaper).join(
+      ([0, 1, 2] as const).map((rank) => ({ no: 7, rank, bytes: () => 500, limit: shared })),
+    );
+  };
+
+  it.each([
+    ['a peer', undefined],
+    ['a handler', new HandlerLimit(limit(100_000), 0)],
+  ])('divides the limit of %s by their weights', (_what, shared) => {
+    const contest = waiting(shared);
+    contest.run(1000);
+    const before = [...contest.ofRank];
+    contest.run(20_000);
+    const got = contest.ofRank.map((bytes, rank) => bytes - before[rank]!);
+    const total = got.reduce((sum, bytes) => sum + bytes, 0);
+    [9, 3, 1].forEach((weight, rank) => expect(got[rank]! / total).toBeCloseTo(weight / 13, 1.7));
+  });
+
+  it('lets what a peer asks now and then go before what it has in bulk', () => {
+    const shaper = createShaper({ peers: { ...NO_PEER_LIMITS, bandwidth: limit(25_000) } });
+    const contest = new Contest(shaper).join([{ no: 7, rank: 2, bytes: () => 1200 }]);
+    contest.run(1000);
+    const waits: number[] = [];
+    for (let times = 0; times < 20; times++) {
+      const before = contest.ofRank[1]!;
+      const askedMs = contest.nowMs;
+      contest.offer(7, 100, 1);
+      contest.run(500, () => {
+        if (contest.ofRank[1]! > before && waits.length === times) waits.push(contest.nowMs - askedMs);
+      });
+    }
+    // The debt of one large datagram, 48 ms, and no turn of two.
+    expect(waits).toHaveLength(20);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(49);
+  });
+});
+
 /** Peers whose queues never run empty, and a clock that follows the shaper. */
 class Contest {
   nowMs = 0;
   /** Bytes that each peer has got so far, by its number. */
   readonly totals: number[] = [];
-  readonly #flows = new Map<number, Contestant>();
+  /** Bytes that each class has got so far. */
+  readonly ofRank = [0, 0, 0];
+  readonly #flows = new Map<string, Contestant>();
 
   constructor(private readonly shaper: FairShaper<TestDatagram>) {}
 
   join(flows: readonly Contestant[], datagrams = 20): this {
     for (const flow of flows) {
-      this.#flows.set(flow.no, flow);
+      this.#flows.set(`${flow.no} ${flow.rank ?? 1}`, flow);
       for (let queued = 0; queued < datagrams;) if (this.#refill(flow) === 'queued') queued++;
     }
     return this;
@@ -218,7 +261,7 @@ class Contest {
       this.nowMs = nextMs;
       for (let item = this.shaper.release(nextMs); item !== undefined; item = this.shaper.release(nextMs)) {
         this.#count(item);
-        const flow = this.#flows.get(item.id);
+        const flow = this.#flows.get(`${item.id} ${item.rank}`);
         if (flow !== undefined) this.#refill(flow);
         onRelease({ no: item.id });
       }
@@ -231,7 +274,8 @@ class Contest {
     return this.offer(no, bytes(), rank, limit);
   }
 
-  #count({ id, bytes }: TestDatagram): void {
+  #count({ id, bytes, rank }: TestDatagram): void {
+    this.ofRank[rank]! += bytes;
     this.totals[id] = (this.totals[id] ?? 0) + bytes;
   }
 }
@@ -240,7 +284,7 @@ interface Contestant {
   readonly no: number;
   readonly bytes: () => number;
   readonly rank?: ClassRank;
-  readonly limit?: HandlerLimit;
+  readonly limit?: HandlerLimit | undefined;
 }
 
 /** Counts how often anybody asks it. */

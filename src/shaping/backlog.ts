@@ -1,5 +1,5 @@
 import { BinaryHeap } from '../common/binary-heap.js';
-import { LinkedList } from '../common/linked-list.js';
+import { AgeList } from './age-list.js';
 import type { Flow } from './flow.js';
 import type { Peer } from './peer-table.js';
 import type { QueueLimits } from './queue.options.js';
@@ -16,7 +16,7 @@ export class Backlog {
   readonly #classes = TRAFFIC_CLASSES.map(() => ({
     bytes: 0,
     datagrams: 0,
-    byAge: new LinkedList<Shaped>(),
+    byAge: new AgeList(),
   }));
   /** By bytes that wait, most first; kept only where somebody asks for the fattest. */
   readonly #fattest: BinaryHeap<Peer> | undefined;
@@ -31,19 +31,17 @@ export class Backlog {
   add(item: Shaped, flow: Flow, nowMs: number): void {
     if (flow.isEmpty) this.flows++;
     item.queuedAtMs = nowMs;
-    item.place = flow.add(item);
-    this.#ofClass(item).byAge.pushBack(item.place.byAge);
+    flow.add(item);
+    this.#ofClass(item).byAge.add(item);
     this.#count(item, flow, item.bytes, 1);
   }
 
   /** @returns the flow it has left */
   remove(item: Shaped): Flow | undefined {
-    const { place } = item;
-    if (place === undefined) return undefined;
-    const { flow } = place;
-    item.place = undefined;
-    flow.remove(place);
-    this.#ofClass(item).byAge.remove(place.byAge);
+    const { flow } = item;
+    if (flow === undefined) return undefined;
+    flow.remove(item);
+    this.#ofClass(item).byAge.remove(item);
     this.#count(item, flow, -item.bytes, -1);
     if (flow.isEmpty) this.flows--;
     return flow;
@@ -78,7 +76,7 @@ export class Backlog {
   get oldest(): Shaped | undefined {
     let oldest: Shaped | undefined;
     for (const { byAge } of this.#classes) {
-      const { first } = byAge;
+      const first = byAge.oldest;
       if (first !== undefined && (oldest === undefined || first.queuedAtMs < oldest.queuedAtMs))
         oldest = first;
     }
@@ -92,14 +90,14 @@ export class Backlog {
     readonly oldest: Shaped | undefined;
   } {
     const { bytes, datagrams, byAge } = this.#classes[rank]!;
-    return { bytes, datagrams, oldest: byAge.first };
+    return { bytes, datagrams, oldest: byAge.oldest };
   }
 
   #fitsPeer(item: Shaped, peer: Peer, share: number): boolean {
     return peer.queuedBytes + item.bytes <= share * this.limits.maxPeerBytes;
   }
 
-  #ofClass({ rank }: Shaped): { bytes: number; datagrams: number; readonly byAge: LinkedList<Shaped> } {
+  #ofClass({ rank }: Shaped): { bytes: number; datagrams: number; readonly byAge: AgeList } {
     return this.#classes[rank]!;
   }
 

@@ -1,4 +1,4 @@
-import { LinkedList } from '../common/linked-list.js';
+import { FlowLine } from './flow-line.js';
 import type { Flow } from './flow.js';
 import type { Parking } from './parking.js';
 
@@ -9,10 +9,10 @@ import type { Parking } from './parking.js';
  * @see RFC 8290 section 4.2
  */
 export class ClassLine {
-  readonly #fresh = new LinkedList<Flow>();
+  readonly #fresh = new FlowLine();
   /** Flows that go on with a turn which a limit has interrupted. */
-  readonly #resumed = new LinkedList<Flow>();
-  readonly #old = new LinkedList<Flow>();
+  readonly #resumed = new FlowLine();
+  readonly #old = new FlowLine();
 
   /** @param retire called with a flow that has nothing to send and owes nothing */
   constructor(
@@ -24,13 +24,13 @@ export class ClassLine {
   begin(flow: Flow, nowMs: number): void {
     flow.deficitBytes = quantumOf(flow);
     const { crowdedLimit } = flow;
-    if (crowdedLimit === undefined) this.#fresh.pushBack(flow.standing);
+    if (crowdedLimit === undefined) this.#fresh.push(flow);
     else this.parking.park(flow, crowdedLimit, false, nowMs);
   }
 
   /** Takes back a flow whose limit lets it go on: it has waited for its turn already. */
   resume(flow: Flow): void {
-    this.#resumed.pushBack(flow.standing);
+    this.#resumed.push(flow);
   }
 
   /** The flow whose head goes next; the same one until something changes. */
@@ -44,31 +44,27 @@ export class ClassLine {
       else {
         const blocker = flow.blocker(head.bytes, nowMs);
         if (blocker === undefined) return flow;
-        this.#leave(flow);
+        flow.leaveLine();
         this.parking.park(flow, blocker, true, nowMs);
       }
     }
   }
 
   #endTurn(flow: Flow, nowMs: number): void {
-    this.#leave(flow);
+    flow.leaveLine();
     flow.deficitBytes += quantumOf(flow);
     const { crowdedLimit } = flow;
-    if (crowdedLimit === undefined) this.#old.pushBack(flow.standing);
+    if (crowdedLimit === undefined) this.#old.push(flow);
     else this.parking.park(flow, crowdedLimit, false, nowMs);
   }
 
   /** A flow that ran empty goes round once more: else it would come back as a new one at once, before all others. */
   #endEmpty(flow: Flow): void {
-    const isFresh = flow.standing.list === this.#fresh;
-    this.#leave(flow);
+    const isFresh = flow.line === this.#fresh;
+    flow.leaveLine();
     if (flow.deficitBytes <= 0) flow.deficitBytes += quantumOf(flow);
     else if (!isFresh) return this.retire(flow);
-    this.#old.pushBack(flow.standing);
-  }
-
-  #leave({ standing }: Flow): void {
-    standing.list?.remove(standing);
+    this.#old.push(flow);
   }
 }
 

@@ -128,7 +128,7 @@ export class FairShaper<T extends Shaped> {
   /** Takes out one that nobody wants any more. @returns whether it was waiting */
   withdraw(item: T, clockMs: number): boolean {
     const nowMs = this.#timeOf(clockMs);
-    if (item.place === undefined) return false;
+    if (item.flow === undefined) return false;
     this.#unlink(item, nowMs);
     return true;
   }
@@ -351,7 +351,7 @@ export class FairShaper<T extends Shaped> {
     const flow = owner.flow(item.rank, item.limit) ?? owner.addFlow(item.rank, item.limit);
     this.#backlog.add(item, flow, nowMs);
     if (flow.parkedAt !== undefined) this.#turns.parking.headChanged(flow, flow.parkedAt, nowMs);
-    else if (flow.standing.list === undefined) this.#turns.begin(flow, nowMs);
+    else if (flow.line === undefined) this.#turns.begin(flow, nowMs);
     return 'queued';
   }
 
@@ -404,7 +404,7 @@ export class FairShaper<T extends Shaped> {
 
   #retire(flow: Flow): void {
     flow.peer.removeFlow(flow);
-    if (flow.peer.flows.length === 0) this.#peers.rest(flow.peer);
+    if (!flow.peer.hasFlows) this.#peers.rest(flow.peer);
   }
 }
 

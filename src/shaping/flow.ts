@@ -1,14 +1,17 @@
-import { Link, LinkedList } from '../common/linked-list.js';
 import type { CoDel } from './codel.js';
+import type { FlowLine } from './flow-line.js';
 import type { HandlerLimit, Limit } from './limit.js';
 import type { Peer } from './peer-table.js';
-import { Place, type Shaped } from './shaped.js';
+import { Lane } from './lane.js';
+import type { Shaped } from './shaped.js';
 import type { ClassRank } from '../common/traffic-class.js';
 
 /** What waits of one peer, in one class, from one handler's limit: the unit of fairness. */
 export class Flow {
-  /** Its place in a line of its class, or in the lot of a limit that it waits for. */
-  readonly standing = new Link<Flow>(this);
+  /** The line in which it waits for its turn: of its class, or of a limit; the next two are its neighbours there. */
+  line: FlowLine | undefined;
+  before: Flow | undefined;
+  after: Flow | undefined;
   /** Bytes that it may send before its turn ends; negative when a large datagram took more (RFC 8290 section 4.2). */
   deficitBytes = 0;
   /** The limit that it waits for; written by {@link Parking} alone. */
@@ -17,8 +20,8 @@ export class Flow {
   queuedDatagrams = 0;
   /** Made when the queue is managed by age. */
   codel: CoDel | undefined;
-  readonly #ordinary = new LinkedList<Shaped>();
-  #urgent: LinkedList<Shaped> | undefined;
+  readonly #ordinary = new Lane();
+  #urgent: Lane | undefined;
 
   constructor(
     readonly peer: Peer,
@@ -27,15 +30,20 @@ export class Flow {
     readonly limit: HandlerLimit | undefined,
   ) {}
 
-  add(item: Shaped): Place {
-    const place = new Place(item, this);
-    if (item.isUrgent) (this.#urgent ??= new LinkedList<Shaped>()).pushBack(place.inFlow);
-    else this.#ordinary.pushBack(place.inFlow);
-    return place;
+  add(item: Shaped): void {
+    item.flow = this;
+    if (item.isUrgent) (this.#urgent ??= new Lane()).push(item);
+    else this.#ordinary.push(item);
   }
 
-  remove(place: Place): void {
-    place.inFlow.list?.remove(place.inFlow);
+  remove(item: Shaped): void {
+    item.flow = undefined;
+    if (item.isUrgent) this.#urgent?.remove(item);
+    else this.#ordinary.remove(item);
+  }
+
+  is(rank: ClassRank, limit: HandlerLimit | undefined): boolean {
+    return this.rank === rank && this.limit === limit;
   }
 
   /** The datagram that goes next. */
@@ -53,6 +61,11 @@ export class Flow {
 
   get isEmpty(): boolean {
     return this.head === undefined;
+  }
+
+  /** Leaves the line in which it stands. */
+  leaveLine(): void {
+    this.line?.remove(this);
   }
 
   /** The limit of its own that holds the head back longest; `undefined` when none does. */

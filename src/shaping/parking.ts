@@ -1,6 +1,6 @@
 import { BinaryHeap, type HeapEntry } from '../common/binary-heap.js';
-import { LinkedList } from '../common/linked-list.js';
 import type { ClassRank } from '../common/traffic-class.js';
+import { FlowLine } from './flow-line.js';
 import type { Flow } from './flow.js';
 import type { Limit } from './limit.js';
 import type { ClassTerms } from './traffic-class.options.js';
@@ -27,7 +27,7 @@ export class Lot implements HeapEntry {
     const line = this.#lineOf(flow);
     // Time in which a class did not wait is not owed to it.
     if (line.first === undefined) line.virtualTime = Math.max(line.virtualTime, this.#virtualTime);
-    (keepsTurn ? line.kept : line.ended).pushBack(flow.standing);
+    (keepsTurn ? line.kept : line.ended).push(flow);
   }
 
   /** To be called when the first flow is let go with so many bytes. */
@@ -63,8 +63,8 @@ export class Lot implements HeapEntry {
 /** What waits for a limit of one class. */
 class LotLine {
   /** Flows in the middle of a turn, who go before the others. */
-  readonly kept = new LinkedList<Flow>();
-  readonly ended = new LinkedList<Flow>();
+  readonly kept = new FlowLine();
+  readonly ended = new FlowLine();
   /** Bytes that were let go, divided by the weight: the class that has had least goes first. */
   virtualTime = 0;
 
@@ -159,7 +159,7 @@ export class Parking {
 
   #takeOut(flow: Flow): void {
     flow.parkedAt = undefined;
-    flow.standing.list?.remove(flow.standing);
+    flow.leaveLine();
   }
 
   #aim(lot: Lot, promisedBytes: number, nowMs: number): void {

@@ -12,7 +12,9 @@ export class Peer implements HeapEntry {
   heapIndex = -1;
   /** Bytes of all that waits. */
   queuedBytes = 0;
-  #flows: Flow[] | undefined;
+  /** As a rule it has one flow, or none. */
+  #flow: Flow | undefined;
+  #others: readonly Flow[] | undefined;
 
   constructor(
     readonly key: string,
@@ -22,22 +24,30 @@ export class Peer implements HeapEntry {
   ) {}
 
   flow(rank: ClassRank, limit: HandlerLimit | undefined): Flow | undefined {
-    return this.#flows?.find((flow) => flow.rank === rank && flow.limit === limit);
+    const first = this.#flow;
+    if (first === undefined || first.is(rank, limit)) return first;
+    return this.#others?.find((flow) => flow.is(rank, limit));
   }
 
   addFlow(rank: ClassRank, limit: HandlerLimit | undefined): Flow {
     const flow = new Flow(this, rank, limit);
-    (this.#flows ??= []).push(flow);
+    if (this.#flow === undefined) this.#flow = flow;
+    else this.#others = [...(this.#others ?? []), flow];
     return flow;
   }
 
   removeFlow(flow: Flow): void {
-    const rest = this.flows.filter((other) => other !== flow);
-    this.#flows = rest.length === 0 ? undefined : rest;
+    const [first, ...others] = this.flows.filter((other) => other !== flow);
+    this.#flow = first;
+    this.#others = others.length === 0 ? undefined : others;
+  }
+
+  get hasFlows(): boolean {
+    return this.#flow !== undefined;
   }
 
   get flows(): readonly Flow[] {
-    return this.#flows ?? NO_FLOWS;
+    return this.#flow === undefined ? [] : [this.#flow, ...(this.#others ?? [])];
   }
 
   get queuedDatagrams(): number {
@@ -129,7 +139,7 @@ export class PeerTable {
     this.#pinned.delete(peer);
     peer.limit.resume(nowMs);
     peer.limit.setBandwidth(this.limits.bandwidth, nowMs);
-    if (peer.flows.length === 0) this.rest(peer);
+    if (!peer.hasFlows) this.rest(peer);
   }
 
   isPinned(peer: Peer): boolean {
@@ -182,11 +192,9 @@ export class PeerTable {
 
   #isForgettable(peer: Peer, idleMs: number, nowMs: number): boolean {
     const isIdle = nowMs - peer.limit.lastAskedMs >= idleMs;
-    return isIdle && peer.flows.length === 0 && !this.#pinned.has(peer) && peer.limit.isAsNew(nowMs);
+    return isIdle && !peer.hasFlows && !this.#pinned.has(peer) && peer.limit.isAsNew(nowMs);
   }
 }
-
-const NO_FLOWS: readonly Flow[] = [];
 
 // Two for each one that is added: the table is swept faster than it can grow.
 const LOOKS = 2;

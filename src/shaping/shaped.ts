@@ -1,4 +1,3 @@
-import { Link } from '../common/linked-list.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { Flow } from './flow.js';
 import type { HandlerLimit } from './limit.js';
@@ -23,22 +22,13 @@ export abstract class Shaped {
   /** When it was queued, monotonic milliseconds; {@link UNQUEUED} for one that went at once. */
   queuedAtMs = UNQUEUED;
   /** Where it waits; `undefined` while it does not. */
-  place: Place | undefined;
+  flow: Flow | undefined;
+  /** The next one of its flow. */
+  behind: Shaped | undefined;
+  /** Its neighbours by age. */
+  older: Shaped | undefined;
+  newer: Shaped | undefined;
 }
 
 /** The `queuedAtMs` of a datagram that was never queued. */
 export const UNQUEUED = -Infinity;
-
-/** Where a datagram waits. */
-export class Place {
-  readonly inFlow: Link<Shaped>;
-  readonly byAge: Link<Shaped>;
-
-  constructor(
-    item: Shaped,
-    readonly flow: Flow,
-  ) {
-    this.inFlow = new Link(item);
-    this.byAge = new Link(item);
-  }
-}

@@ -117,7 +117,7 @@ function setUp(queue: Partial<QueueLimits>, rate = 1) {
   };
   const peersThatWait = (): number[] =>
     waiting
-      .filter(({ place }) => place !== undefined)
+      .filter(({ flow }) => flow !== undefined)
       .map(({ peer }) => Number(peer.address.split('.').at(-1)))
       .sort((a, b) => a - b);
   return { shaper, offer, droppedIds: () => dropped, peersThatWait };

@@ -1,0 +1,47 @@
+import type { PeerAddress } from '../common/peer-address.js';
+import { PeerPath } from './peer-path.js';
+
+export interface PeerPathLimits {
+  /** Bytes of the largest datagram. */
+  readonly datagramBytes: number;
+  /** Requests to one peer without a word yet, at most. */
+  readonly maxInFlight: number;
+  /** Requests that may wait for a place, per peer. */
+  readonly maxWaiting: number;
+}
+
+/** The ways to all peers; those that nobody uses are forgotten after two minutes, or for want of room. */
+export class PeerPaths {
+  readonly #byKey = new Map<string, PeerPath>();
+
+  constructor(private readonly limits: PeerPathLimits) {}
+
+  /** The way to a peer, held until it is released. */
+  hold(peer: PeerAddress, nowMs: number): PeerPath {
+    let path = this.#byKey.get(peer.key);
+    if (path === undefined) {
+      if (this.#byKey.size >= MAX_PATHS) this.sweep(nowMs, 0);
+      const { datagramBytes, maxInFlight, maxWaiting } = this.limits;
+      path = new PeerPath(datagramBytes, maxInFlight, maxWaiting);
+      this.#byKey.set(peer.key, path);
+    }
+    path.hold();
+    path.usedMs = nowMs;
+    return path;
+  }
+
+  /** Forgets ways that nobody has held for a time. */
+  sweep(nowMs: number, idleMs = IDLE_MS): void {
+    for (const [key, path] of this.#byKey) {
+      if (!path.isHeld && nowMs - path.usedMs >= idleMs) this.#byKey.delete(key);
+    }
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+}
+
+const MAX_PATHS = 65_536;
+
+const IDLE_MS = 120_000;

@@ -225,6 +225,7 @@ const GONE_REASONS: readonly GoneReason[] = [
   'overflow',
   'closing',
   'no-handler',
+  'failed',
 ];
 
 const FLAGS_AT = 3;

@@ -22,7 +22,8 @@ export interface BusyFrame extends FrameHead {
 }
 
 /** Why the server can say nothing more about a request. */
-export type GoneReason = 'outcome-unknown' | 'lease' | 'too-large' | 'overflow' | 'closing' | 'no-handler';
+export type GoneReason =
+  'outcome-unknown' | 'lease' | 'too-large' | 'overflow' | 'closing' | 'no-handler' | 'failed';
 
 /** The server knows nothing of the request any more, or will not take it. */
 export interface GoneFrame extends FrameHead {
@@ -73,11 +74,4 @@ export interface SegmentFrame extends FrameHead {
 }
 
 /** What a binary frame says; PROTOCOL.md has the layout. */
-export type Frame =
-  | PendingFrame
-  | BusyFrame
-  | GoneFrame
-  | DoneFrame
-  | AskingFrame
-  | AckFrame
-  | SegmentFrame;
+export type Frame = PendingFrame | BusyFrame | GoneFrame | DoneFrame | AskingFrame | AckFrame | SegmentFrame;

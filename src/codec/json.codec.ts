@@ -68,7 +68,13 @@ function toQuestion({ pattern, data, id, metadata, v, x }: Message): Packet {
   }
   const stamp = v === EXCHANGE_VERSION ? textToRequestStamp(x) : undefined;
   if (id === undefined) {
-    return { kind: 'event', pattern, data, metadata, stamp: stamp?.eventId === undefined ? undefined : stamp };
+    return {
+      kind: 'event',
+      pattern,
+      data,
+      metadata,
+      stamp: stamp?.eventId === undefined ? undefined : stamp,
+    };
   }
   const isStamped = stamp !== undefined && stamp.eventId === undefined && isExchangeId(id);
   return {

@@ -8,6 +8,7 @@ import {
   EndpointClosedError,
   errnoOf,
   MessageTooLargeError,
+  NobodyWaitsError,
   QueueOverflowError,
   QueueTimeoutError,
   SendFailedError,
@@ -20,8 +21,13 @@ import type { Scheduler } from './scheduler.js';
 import { SendRetry, type Retryable } from './send-retry.js';
 import { createThrottle, type Throttle } from './throttle.js';
 
-/** Told what became of a datagram: one of the two, exactly once. */
+/** Told what became of a datagram: `left` or `dropped`, exactly once. */
 export interface Fate {
+  /**
+   * Asked at the last instant, perhaps twice, whether it is still wanted; its bytes, though not their number,
+   * may be changed then. `false` drops it with a {@link NobodyWaitsError}.
+   */
+  leaving?(nowMs: number): boolean;
   /** The kernel has it. */
   left(nowMs: number): void;
   /** It will never leave. */
@@ -108,13 +114,25 @@ export class Uplink {
     this.#tellIfDrained();
   }
 
-  #transmit(batch: readonly Outbound[]): void {
+  #transmit(released: readonly Outbound[]): void {
+    const batch = this.#wanted(released);
     this.#underWay += batch.length;
     // What the kernel had no room for goes first.
     const isClear = this.#retry.waiting === 0;
     const sendable = isClear ? batch : batch.filter((outbound) => !this.#retry.joinLine(outbound));
     if (sendable.length > 0) this.parts.transmit(sendable);
     this.#losses.relieved();
+  }
+
+  /** What is still wanted; the rest is dropped. */
+  #wanted(released: readonly Outbound[]): readonly Outbound[] {
+    const nowMs = this.parts.scheduler.now();
+    if (released.every((outbound) => outbound.isWanted(nowMs))) return released;
+    return released.filter((outbound) => {
+      if (outbound.isWanted(nowMs)) return true;
+      this.#refuse(outbound, 'unwanted');
+      return false;
+    });
   }
 
   readonly #onDone = (outbound: Outbound, error: Error | undefined): void => {
@@ -159,6 +177,8 @@ export class Uplink {
         return new MessageTooLargeError(bytes, this.options.maxDatagramSize);
       case 'expired':
         return new QueueTimeoutError(peer, queuedBytes, queueLimits.maxAgeMs);
+      case 'unwanted':
+        return new NobodyWaitsError(peer);
       default:
         return new QueueOverflowError(peer, queuedBytes, queueLimits.maxBytes, queuedDatagrams);
     }
@@ -192,12 +212,16 @@ class Outbound implements Retryable, Queueable {
     return this.data.length;
   }
 
+  isWanted(nowMs: number): boolean {
+    return this.fate?.leaving?.(nowMs) !== false;
+  }
+
   done(error?: Error): void {
     this.onDone(this, error);
   }
 }
 
-type RefusalReason = 'too-large' | 'overflow' | 'expired' | 'exceeded';
+type RefusalReason = 'too-large' | 'overflow' | 'expired' | 'exceeded' | 'unwanted';
 
 // Room for an id, a code and a sentence; anything longer waits its turn.
 const MAX_REFUSAL_BYTES = 512;

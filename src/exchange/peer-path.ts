@@ -19,8 +19,8 @@ export interface Blocked {
 export class PeerPath {
   readonly rtt = new RttEstimator();
   readonly congestion: CongestionWindow;
-  /** Life of the server that this peer last spoke of; 0 before. */
-  epoch = 0;
+  #epoch = 0;
+  #firstEpoch = 0;
   /** Bytes of messages from this peer that are not complete yet. */
   reassemblyBytes = 0;
   /** Whether the address has proved itself. Until addresses are validated, all have. */
@@ -82,6 +82,12 @@ export class PeerPath {
     for (const run of blocked) run.resume();
   }
 
+  /** The peer has spoken of its life. */
+  learnEpoch(epoch: number): void {
+    this.#epoch = epoch;
+    if (this.#firstEpoch === 0) this.#firstEpoch = epoch;
+  }
+
   /** While anything holds a path, it is not forgotten. */
   hold(): void {
     this.#users++;
@@ -90,6 +96,16 @@ export class PeerPath {
   release(nowMs: number): void {
     this.#users--;
     this.usedMs = nowMs;
+  }
+
+  /** Life of the server that this peer last spoke of; 0 before. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The first life of the server that this peer spoke of; 0 before. */
+  get firstEpoch(): number {
+    return this.#firstEpoch;
   }
 
   get isHeld(): boolean {

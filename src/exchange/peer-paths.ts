@@ -12,6 +12,8 @@ export interface PeerPathLimits {
 
 /** The ways to all peers; those that nobody uses are forgotten after two minutes, or for want of room. */
 export class PeerPaths {
+  /** Called when there is a way to forget some day. */
+  onFirst: (() => void) | undefined;
   readonly #byKey = new Map<string, PeerPath>();
 
   constructor(private readonly limits: PeerPathLimits) {}
@@ -24,6 +26,7 @@ export class PeerPaths {
       const { datagramBytes, maxInFlight, maxWaiting } = this.limits;
       path = new PeerPath(datagramBytes, maxInFlight, maxWaiting);
       this.#byKey.set(peer.key, path);
+      if (this.#byKey.size === 1) this.onFirst?.();
     }
     path.hold();
     path.usedMs = nowMs;
@@ -35,6 +38,13 @@ export class PeerPaths {
     for (const [key, path] of this.#byKey) {
       if (!path.isHeld && nowMs - path.usedMs >= idleMs) this.#byKey.delete(key);
     }
+  }
+
+  /** Requests that wait in line for a place. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const path of this.#byKey.values()) waiting += path.waiting;
+    return waiting;
   }
 
   get size(): number {

@@ -15,6 +15,7 @@ import {
 import type { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
 import type { InboundDatagram } from '../endpoint/downlink.js';
+import type { Served, Worker } from '../endpoint/served.js';
 import type { Fate } from '../endpoint/uplink.js';
 import { flatten, isAsyncIterable, pullFrom } from './async-iterable.js';
 import type { ReplyForm } from './reply-form.js';
@@ -38,7 +39,7 @@ export interface PumpOwner {
  * Turns what one handler gives for one packet into replies: a value, an Observable, or an AsyncIterable, which
  * is pulled only as fast as replies leave. A reply that cannot be sent becomes a short error to the peer.
  */
-export class ReplyPump implements Fate {
+export class ReplyPump implements Fate, Worker {
   /** Called once at the end: Nest's processing hook. */
   onEnd: (() => void) | undefined;
 
@@ -59,7 +60,10 @@ export class ReplyPump implements Fate {
     private readonly form: ReplyForm,
     private readonly packet: InboundPacket,
     private readonly datagram: InboundDatagram,
-  ) {}
+    private readonly served?: Served,
+  ) {
+    if (served !== undefined) served.worker = this;
+  }
 
   /** Takes what the handler returned. */
   take(result: unknown): void {
@@ -83,6 +87,14 @@ export class ReplyPump implements Fate {
     if (this.#isOver) return;
     this.#giveUpSource();
     this.#finish(this.form.refusal(code, text));
+  }
+
+  /** Stops, without a word: the peer has given the request up. The handler learns it by its signal. */
+  cancel(): void {
+    this.#controller?.abort();
+    if (this.#isOver) return;
+    this.#giveUpSource();
+    this.#end();
   }
 
   /** Resolves when every value given so far has left or been dropped; `undefined` when all have. */
@@ -157,7 +169,7 @@ export class ReplyPump implements Fate {
     const { serializer } = this.owner;
     if (serializer === undefined || packet.kind === 'raw') return this.#post(packet);
     try {
-      const { kind, code, ...message } = packet;
+      const { kind, code, stamp: _stamp, ...message } = packet;
       const serialized: unknown = serializer.serialize(message as OutgoingResponse);
       if (this.#serializing === undefined && !(serialized instanceof Promise)) {
         this.#post({ kind, code, ...(serialized as typeof message) });
@@ -184,7 +196,7 @@ export class ReplyPump implements Fate {
 
   #post(packet: ReplyPacket | RawPacket): void {
     try {
-      this.owner.channel.reply(packet, this.packet, this.datagram.peer, this);
+      this.owner.channel.reply(packet, this.packet, this.datagram.peer, this, this.served);
     } catch (error) {
       this.#onUnsayable(error);
     }

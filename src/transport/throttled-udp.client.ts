@@ -6,8 +6,9 @@ import { show } from '../common/option-reader.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { PacketMetadata, ReplyPacket } from '../codec/packet.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
-import { EndpointClosedError, PeerRefusedError } from '../endpoint/endpoint.errors.js';
-import { PacketChannel, type Question } from '../endpoint/packet-channel.js';
+import { EndpointClosedError, PeerRefusedError, RequestAbortedError } from '../endpoint/endpoint.errors.js';
+import type { Question } from '../endpoint/asking.js';
+import { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Throttle } from '../endpoint/throttle.js';
 import { UdpEndpoint } from '../endpoint/udp-endpoint.js';
 import { systemEnvironment, type UdpEnvironment } from '../endpoint/udp-environment.js';
@@ -94,10 +95,11 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   /**
-   * Tells a server something, once, whether or not anybody subscribes.
+   * Tells a server something, whether or not anybody subscribes: once, or when it is confirmable until the
+   * server has it.
    *
-   * @returns an Observable that emits one `undefined` when the kernel has the datagram, or fails when it will
-   *   not get it
+   * @returns an Observable that emits one `undefined` when the kernel has the datagram, or the server a
+   *   confirmable event; or fails when they will not get it
    */
   override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
     if (isMissing(pattern) || isMissing(data)) return super.emit(pattern, data);
@@ -154,21 +156,28 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     this.#inFlight.add(call);
     this.#ask(packet, call).catch((error: unknown) => this.#settle(call, { err: error, isDisposed: true }));
     return () => {
-      this.#inFlight.delete(call);
+      // Nest also comes here when the call has ended by itself.
+      if (!this.#inFlight.delete(call)) return;
+      call.forgetSignal?.();
       call.giveUp();
     };
   }
 
   protected async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
     const { question, options } = await this.#prepare(packet);
-    await this.#channel.notify(question, await this.#peerOf(options));
+    const peer = await this.#peerOf(options);
+    const { confirmable, times } = this.#call;
+    const isConfirmable = options.confirmable ?? confirmable;
+    if (isConfirmable) await this.#channel.confirm(question, peer, options.timeout ?? times.timeoutMs);
+    else await this.#channel.notify(question, peer);
     return undefined as T;
   }
 
   #openChannel(options: ResolvedClientOptions, environment: UdpEnvironment): PacketChannel {
     const events = new EndpointEvents((error) => this.logger.error(error));
     const endpoint = new UdpEndpoint(options.endpoint, events, environment);
-    return new PacketChannel(endpoint, options.codec, environment.scheduler, options.maxPendingRequests);
+    const { codec, maxPendingRequests, exchange } = options;
+    return new PacketChannel(endpoint, codec, environment.scheduler, maxPendingRequests, exchange);
   }
 
   async #connect(): Promise<void> {
@@ -193,6 +202,8 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     const { question, options } = await this.#prepare(packet);
     const peer = await this.#peerOf(options);
     if (!this.#inFlight.has(call)) return;
+    this.#heed(options.signal, call);
+    if (!this.#inFlight.has(call)) return;
     const { times } = this.#call;
     call.giveUp = this.#channel.request(
       question,
@@ -203,6 +214,19 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
         failed: (error) => this.#settle(call, { err: error, isDisposed: true }),
       },
     );
+  }
+
+  /** Gives a call up when its signal is aborted. */
+  #heed(signal: AbortSignal | undefined, call: Call): void {
+    if (signal === undefined) return;
+    const abort = (): void => {
+      call.giveUp();
+      this.#settle(call, { err: new RequestAbortedError(signal.reason), isDisposed: true });
+    };
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    // A signal may outlive many calls: it must not hold on to them.
+    call.forgetSignal = () => signal.removeEventListener('abort', abort);
   }
 
   /** Nest 12 has hooks on packets here; Nest 11 does not. */
@@ -242,7 +266,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   #takeReply(reply: ReplyPacket, peer: PeerAddress, call: Call): void {
     const { deserializer } = this.#call;
     if (deserializer === undefined) return this.#deliver(reply, peer, call);
-    const { kind, code, ...message } = reply;
+    const { kind, code, stamp: _stamp, ...message } = reply;
     // Replies of one request stay in order, also when the deserializer takes its time.
     call.before = (call.before ?? Promise.resolve())
       .then(async () => (await deserializer.deserialize(message)) as Omit<ReplyPacket, 'kind' | 'code'>)
@@ -262,7 +286,9 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   #settle(call: Call, packet: WritePacket): void {
-    if (this.#inFlight.delete(call)) call.callback(packet);
+    if (!this.#inFlight.delete(call)) return;
+    call.forgetSignal?.();
+    call.callback(packet);
   }
 
   async #close(): Promise<void> {
@@ -290,6 +316,8 @@ interface OwnSocket {
 interface Call {
   readonly callback: (packet: WritePacket) => void;
   giveUp: () => void;
+  /** Set while a signal may abort it. */
+  forgetSignal?: () => void;
   /** Replies that an asynchronous deserializer works on. */
   before?: Promise<void>;
 }

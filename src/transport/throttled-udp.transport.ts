@@ -65,11 +65,11 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     this.#options = resolveTransportOptions(options);
     this.#environment = environment;
     this.transportId = getTransportId(this.#options.name);
-    const { endpoint, codec, serializer, deserializer, maxPendingRequests } = this.#options;
+    const { endpoint, codec, exchange, serializer, deserializer, maxPendingRequests } = this.#options;
     const { scheduler } = environment;
     const events = new EndpointEvents((error) => this.logger.error(error));
     this.#endpoint = new UdpEndpoint(endpoint, events, environment);
-    this.#channel = new PacketChannel(this.#endpoint, codec, scheduler, maxPendingRequests);
+    this.#channel = new PacketChannel(this.#endpoint, codec, scheduler, maxPendingRequests, exchange);
     this.#dispatcher = new Dispatcher({
       channel: this.#channel,
       scheduler,
@@ -250,7 +250,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   async #close(): Promise<void> {
     await this.stopIntake();
     this.#dispatcher.abort();
-    await drain(this.#endpoint.drained(), this.#drainTime(), this.#environment.scheduler);
+    await drain(this.#channel.drained(), this.#drainTime(), this.#environment.scheduler);
     await this.#channel.close();
     this._status$.next('closed');
   }

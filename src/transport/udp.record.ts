@@ -10,6 +10,10 @@ export interface UdpRecordOptions {
   readonly peer?: PeerLike;
   /** Sent beside the payload; what a dispatch hook adds wins. */
   readonly metadata?: PacketMetadata;
+  /** Of an event: whether `emit` waits until the service has it, instead of the client's `confirmable`. */
+  readonly confirmable?: boolean;
+  /** Gives the request up when it is aborted, here and at the service. */
+  readonly signal?: AbortSignal;
 }
 
 /** A payload with options of its own, made by {@link UdpRecordBuilder}. */
@@ -55,6 +59,18 @@ export class UdpRecordBuilder<T = unknown> {
   /** Texts by name. */
   setMetadata(metadata: PacketMetadata): this {
     this.#options = { ...this.#options, metadata: { ...metadata } };
+    return this;
+  }
+
+  /** Of an event: `emit` completes when the service has it. Requests are answered anyway. */
+  setConfirmable(confirmable = true): this {
+    this.#options = { ...this.#options, confirmable };
+    return this;
+  }
+
+  /** Gives the request up when it is aborted, here and at the service. */
+  setSignal(signal: AbortSignal): this {
+    this.#options = { ...this.#options, signal };
     return this;
   }
 

@@ -1,0 +1,369 @@
+import type { AckFrame, Frame, SegmentFrame } from '../codec/frame.js';
+import type { ReplyPacket, RequestStamp } from '../codec/packet.js';
+import type { PeerAddress } from '../common/peer-address.js';
+import { Fifo } from '../common/fifo.js';
+import { DuplicateStore } from '../exchange/duplicate-store.js';
+import { isLast } from './asking.js';
+import { Timed } from './deadlines.js';
+import type { InboundDatagram } from './downlink.js';
+import { QueueOverflowError } from './endpoint.errors.js';
+import { checkSize, type ExchangeParts } from './exchange-parts.js';
+import { OutgoingRun } from './outgoing-run.js';
+import { idOf, RequestAssembly, type StampedQuestion } from './request-assembly.js';
+import { Served, type ServedOwner } from './served.js';
+import { ServerWords } from './server-words.js';
+import type { Fate } from './uplink.js';
+
+/** What the serving half tells the channel. */
+export interface ExchangeServerEvents {
+  /** A question that was not seen before; to be answered by {@link ExchangeServer.reply}. */
+  onQuestion(packet: StampedQuestion, datagram: InboundDatagram, served: Served): void;
+  /** @returns milliseconds after which a new question may come again; 0 lets it in */
+  admit(datagram: InboundDatagram): number;
+}
+
+/** The serving half of the exchange: each question runs at most once, and its replies arrive or are told lost. */
+export class ExchangeServer implements ServedOwner {
+  readonly #store: DuplicateStore<Served>;
+  readonly #assembly: RequestAssembly;
+  readonly #words: ServerWords;
+  /** Questions in the order in which they came, for the first word that they run. */
+  readonly #young = new Fifo<Served>();
+  readonly #youngWatch = new Watch((nowMs) => this.#watchYoung(nowMs));
+  readonly #storeWatch = new Watch((nowMs) => this.#watchStore(nowMs));
+  /** Called when the last stream has ended. */
+  onIdle: (() => void) | undefined;
+  #open = 0;
+  #streams = 0;
+
+  constructor(
+    private readonly parts: ExchangeParts,
+    private readonly events: ExchangeServerEvents,
+  ) {
+    this.#words = new ServerWords(parts);
+    this.#store = new DuplicateStore(parts.limits.duplicates, parts.epoch);
+    this.#assembly = new RequestAssembly(parts, (packet, datagram) =>
+      this.onQuestion(packet, datagram, true),
+    );
+  }
+
+  /** @param isAdmitted it was let in already, when its first segment came */
+  onQuestion(packet: StampedQuestion, datagram: InboundDatagram, isAdmitted = false): void {
+    const { stamp } = packet;
+    const id = idOf(packet);
+    const key = stamp.client + id;
+    const seen = this.#store.find(key);
+    if (seen !== undefined) return this.#onRepeated(seen, stamp, datagram);
+    const { peer, receivedAtMs } = datagram;
+    if (this.#store.mayHaveRun(stamp.ageMs, stamp.epoch, receivedAtMs)) return this.#words.unknown(id, peer);
+    const retryAfterMs = isAdmitted ? 0 : this.events.admit(datagram);
+    if (retryAfterMs > 0) return this.#words.busy(id, peer, retryAfterMs);
+    // Until addresses are validated, all of them count as such.
+    const served = new Served(this, key, id, stamp, peer, receivedAtMs, true);
+    if (!this.#store.add(served)) return this.#words.busy(id, peer, FULL_RETRY_MS);
+    this.#open++;
+    this.#young.push(served);
+    if (this.#youngWatch.dueMs === Infinity) this.#aimYoung(served);
+    this.events.onQuestion(packet, datagram, served);
+  }
+
+  /** Takes a frame of an asking side. @returns false when it belongs to nothing known here */
+  onFrame(frame: Frame, datagram: InboundDatagram): boolean {
+    const key = (frame.client ?? '') + frame.id;
+    const served = this.#store.find(key);
+    if (served !== undefined) served.heardMs = datagram.receivedAtMs;
+    switch (frame.kind) {
+      case 'cancel':
+        this.#onCancel(frame, served, datagram);
+        return true;
+      case 'probe':
+        if (served === undefined) this.#words.unknown(frame.id, datagram.peer);
+        else this.#answerAgain(served, NO_ATTEMPT, datagram);
+        return served !== undefined;
+      case 'ack':
+        return this.#onAcknowledged(frame, served, datagram);
+      case 'segment':
+        this.#onSegment(frame, key, served, datagram);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /**
+   * Answers a question, with its only reply or with one of many.
+   *
+   * @throws {MessageTooLargeError} more than segments may carry
+   * @throws whatever the codec throws when it cannot say the packet
+   */
+  reply(served: Served, packet: ReplyPacket, fate: Fate | undefined): void {
+    const nowMs = this.parts.scheduler.now();
+    if (!served.isOpen) return fate?.left(nowMs);
+    if (served.run === undefined && isLast(packet) && this.#replyAtOnce(served, packet, fate)) return;
+    const message = this.#encode(packet, served.peer);
+    checkSize(this.parts, message.length);
+    served.run ??= this.#openRun(served, nowMs);
+    if (served.run.push(message, isLast(packet), fate)) return;
+    const limitBytes = this.parts.limits.streamBufferBytes;
+    fate?.dropped(new QueueOverflowError(served.peer, limitBytes, limitBytes, 0));
+  }
+
+  /** A confirmable event was handed to its handlers. */
+  received(served: Served): void {
+    this.#finish(served, 'received');
+    this.#words.done('received', served.id, served.peer);
+  }
+
+  /** A confirmable event that is not taken. */
+  refuseEvent(served: Served, reason: 'closing' | 'no-handler'): void {
+    this.#finish(served, 'refused');
+    this.#words.gone(served.id, served.peer, reason);
+  }
+
+  /** A question that is not taken now: as if it had never come. */
+  refuseBusy(served: Served, retryAfterMs: number): void {
+    this.#open--;
+    served.state = 'refused';
+    this.#store.revoke(served);
+    this.#words.busy(served.id, served.peer, retryAfterMs);
+  }
+
+  /** Resolves when every stream and large reply has arrived or was given up. */
+  get isIdle(): boolean {
+    return this.#streams === 0;
+  }
+
+  close(): void {
+    const nowMs = this.parts.scheduler.now();
+    this.#assembly.close();
+    for (const served of this.#store.values()) served.run?.close(nowMs);
+  }
+
+  restamp({ body, attempt, receivedMs }: Served, nowMs: number): void {
+    if (body === undefined) return;
+    const { codec, epoch } = this.parts;
+    codec.restamp(body, { epoch, attempt, heldMs: nowMs - receivedMs });
+  }
+
+  onReplyLeft(served: Served, nowMs: number): void {
+    if (served.state === 'replying') this.#finish(served, 'replied', nowMs);
+  }
+
+  onUnwanted(served: Served): void {
+    this.parts.counts.unwantedReplies++;
+    if (served.state === 'replying') this.#finish(served, 'replied');
+  }
+
+  onLeaseOver(served: Served, nowMs: number): void {
+    const endMs = served.heardMs + this.parts.limits.leaseMs;
+    if (!served.isOpen) return;
+    if (nowMs < endMs) return this.parts.deadlines.aim(served, endMs);
+    this.parts.counts.leasesExpired++;
+    this.#giveUp(served, 'expired');
+  }
+
+  get open(): number {
+    return this.#open;
+  }
+
+  get streams(): number {
+    return this.#streams + this.#assembly.size;
+  }
+
+  get stored(): number {
+    return this.#store.entries;
+  }
+
+  get storedBytes(): number {
+    return this.#store.bytes;
+  }
+
+  /** @returns false when the reply does not fit into one datagram */
+  #replyAtOnce(served: Served, packet: ReplyPacket, fate: Fate | undefined): boolean {
+    const stamp = { epoch: this.parts.epoch, attempt: served.attempt, heldMs: 0 };
+    const body = this.#encode({ ...packet, stamp }, served.peer);
+    if (!checkSize(this.parts, body.length)) return false;
+    served.state = 'replying';
+    served.fate = fate;
+    this.#store.keep(served, body);
+    // A refusal may use the reserve of a full queue.
+    this.parts.endpoint.post(body, served.peer, served, packet.code !== undefined);
+    return true;
+  }
+
+  #encode(packet: ReplyPacket, peer: PeerAddress): Uint8Array {
+    const { codec, limits } = this.parts;
+    const bytes = codec.encode(packet, { peer, maxBytes: limits.maxMessageBytes });
+    if (bytes === undefined) throw new TypeError(`the ${codec.name} codec does not say this reply`);
+    return bytes;
+  }
+
+  #openRun(served: Served, nowMs: number): OutgoingRun {
+    const { parts } = this;
+    served.state = 'streaming';
+    served.path = parts.paths.hold(served.peer, nowMs);
+    this.#streams++;
+    parts.deadlines.aim(served, served.heardMs + parts.limits.leaseMs);
+    const name = { id: served.id, client: undefined, peer: served.peer };
+    return new OutgoingRun(parts, served.path, name, parts.limits.streamBufferBytes, (atMs) =>
+      this.#onDelivered(served, atMs),
+    );
+  }
+
+  #onDelivered(served: Served, nowMs: number): void {
+    // The receiver may have turned the run away before its end.
+    const { worker } = served;
+    this.#finish(served, 'delivered', nowMs);
+    worker?.cancel();
+  }
+
+  #onRepeated(served: Served, stamp: RequestStamp, datagram: InboundDatagram): void {
+    this.parts.counts.duplicates++;
+    served.hear(stamp, datagram.peer, datagram.receivedAtMs);
+    this.#answerAgain(served, stamp.attempt, datagram);
+  }
+
+  #answerAgain(served: Served, attempt: number, { receivedAtMs }: InboundDatagram): void {
+    const { counts, endpoint } = this.parts;
+    switch (served.state) {
+      case 'running':
+      case 'replying':
+      case 'streaming':
+        counts.duplicatesPending++;
+        return this.#words.pending(served);
+      case 'replied':
+        if (served.body === undefined) return this.#words.unknown(served.id, served.peer);
+        counts.duplicatesAnswered++;
+        served.state = 'replying';
+        served.attempt = attempt;
+        served.receivedMs = receivedAtMs;
+        return endpoint.post(served.body, served.peer, served);
+      case 'received':
+        return this.#words.done('received', served.id, served.peer);
+      case 'cancelled':
+        return this.#words.done('cancelled', served.id, served.peer);
+      case 'expired':
+        return this.#words.gone(served.id, served.peer, 'lease');
+      case 'delivered':
+      case 'refused':
+    }
+  }
+
+  #onCancel(frame: Frame, served: Served | undefined, datagram: InboundDatagram): void {
+    const { peer, receivedAtMs } = datagram;
+    if (served === undefined) {
+      this.#assembly.forget((frame.client ?? '') + frame.id);
+      this.#remember(frame, datagram);
+    } else if (served.isOpen) {
+      this.parts.counts.cancelled++;
+      this.#giveUp(served, 'cancelled', receivedAtMs);
+    }
+    this.#words.done('cancelled', frame.id, peer);
+  }
+
+  /** The request of this cancellation may still be on its way: it must not run when it comes. */
+  #remember({ client = '', id }: Frame, { peer, receivedAtMs }: InboundDatagram): void {
+    const stamp = { client, attempt: 0, ageMs: 0, patienceMs: 0, epoch: 0 };
+    const served = new Served(this, client + id, id, stamp, peer, receivedAtMs, true);
+    if (!this.#store.add(served)) return;
+    this.#open++;
+    this.#finish(served, 'cancelled', receivedAtMs);
+  }
+
+  #onAcknowledged(
+    frame: AckFrame,
+    served: Served | undefined,
+    { peer, receivedAtMs }: InboundDatagram,
+  ): boolean {
+    if (served === undefined) {
+      if (frame.wantsAnswer) this.#words.gone(frame.id, peer, 'outcome-unknown');
+      return false;
+    }
+    served.run?.acknowledge(frame, receivedAtMs);
+    if (!frame.wantsAnswer) return true;
+    if (served.state === 'expired') this.#words.gone(served.id, peer, 'lease');
+    else if (served.isOpen && served.run?.isIdle !== false) this.#words.pending(served);
+    return true;
+  }
+
+  #onSegment(frame: SegmentFrame, key: string, served: Served | undefined, datagram: InboundDatagram): void {
+    const { peer, receivedAtMs } = datagram;
+    if (served !== undefined) {
+      // All of it is here; only the last acknowledgement was lost.
+      this.parts.counts.segmentsRepeated++;
+      return this.#words.whole(frame.id, peer);
+    }
+    if (!this.#assembly.has(key)) {
+      if (this.#store.mayHaveRun(frame.ageMs, frame.epoch, receivedAtMs))
+        return this.#words.unknown(frame.id, peer);
+      const retryAfterMs = this.events.admit(datagram);
+      if (retryAfterMs > 0) return this.#words.busy(frame.id, peer, retryAfterMs);
+    }
+    const refusal = this.#assembly.receive(frame, key, datagram);
+    if (refusal !== undefined) this.#words.gone(frame.id, peer, refusal);
+  }
+
+  #giveUp(served: Served, state: 'cancelled' | 'expired', nowMs = this.parts.scheduler.now()): void {
+    const { worker, fate } = served;
+    this.#finish(served, state, nowMs);
+    served.fate = undefined;
+    fate?.left(nowMs);
+    worker?.cancel();
+  }
+
+  #finish(served: Served, state: Served['state'], nowMs = this.parts.scheduler.now()): void {
+    if (served.finishedMs === undefined) this.#open--;
+    served.state = state;
+    served.worker = undefined;
+    this.parts.deadlines.cancel(served);
+    const { run, path } = served;
+    if (run !== undefined) {
+      served.run = undefined;
+      served.path = undefined;
+      this.#streams--;
+      run.close(nowMs);
+      path?.release(nowMs);
+    }
+    if (state !== 'replied') this.#store.dropBody(served);
+    this.#store.finish(served, nowMs);
+    if (this.#storeWatch.dueMs === Infinity) {
+      this.parts.deadlines.aim(this.#storeWatch, this.#store.nextExpiryMs);
+    }
+    if (this.#streams === 0) this.onIdle?.();
+  }
+
+  /** Tells clients, unasked, that their requests are here and take their time. */
+  #watchYoung(nowMs: number): void {
+    for (let head = this.#young.peek(); head !== undefined; head = this.#young.peek()) {
+      if (head.isOpen && head.arrivedMs + UNASKED_MS > nowMs) return this.#aimYoung(head);
+      this.#young.shift();
+      if (!head.isOpen) continue;
+      if (head.state !== 'streaming') this.#words.pending(head);
+      this.parts.deadlines.aim(head, head.heardMs + this.parts.limits.leaseMs);
+    }
+  }
+
+  #aimYoung({ arrivedMs }: Served): void {
+    this.parts.deadlines.aim(this.#youngWatch, arrivedMs + UNASKED_MS);
+  }
+
+  #watchStore(nowMs: number): void {
+    this.#store.expire(nowMs);
+    this.parts.deadlines.aim(this.#storeWatch, this.#store.nextExpiryMs);
+  }
+}
+
+/** Wakes a part of its owner. */
+class Watch extends Timed {
+  constructor(readonly onDue: (nowMs: number) => void) {
+    super();
+  }
+}
+
+// A reply to a probe tells nothing about a round trip: no attempt has this number.
+const NO_ATTEMPT = 0;
+
+// Clients wait 1 s for a first word of a server that they do not know, and less of one that they do.
+const UNASKED_MS = 200;
+
+const FULL_RETRY_MS = 1000;

@@ -31,8 +31,7 @@ export class ExchangeServer implements ServedOwner {
   readonly #young = new Fifo<Served>();
   readonly #youngWatch = new Watch((nowMs) => this.#watchYoung(nowMs));
   readonly #storeWatch = new Watch((nowMs) => this.#watchStore(nowMs));
-  /** Called when the last stream has ended. */
-  onIdle: (() => void) | undefined;
+  readonly #onAllDelivered = new Set<() => void>();
   #open = 0;
   #streams = 0;
 
@@ -129,8 +128,8 @@ export class ExchangeServer implements ServedOwner {
   }
 
   /** Resolves when every stream and large reply has arrived or was given up. */
-  get isIdle(): boolean {
-    return this.#streams === 0;
+  async delivered(): Promise<void> {
+    if (this.#streams > 0) await new Promise<void>((resolve) => this.#onAllDelivered.add(resolve));
   }
 
   close(): void {
@@ -329,7 +328,9 @@ export class ExchangeServer implements ServedOwner {
     if (this.#storeWatch.dueMs === Infinity) {
       this.parts.deadlines.aim(this.#storeWatch, this.#store.nextExpiryMs);
     }
-    if (this.#streams === 0) this.onIdle?.();
+    if (this.#streams > 0) return;
+    for (const tell of this.#onAllDelivered) tell();
+    this.#onAllDelivered.clear();
   }
 
   /** Tells clients, unasked, that their requests are here and take their time. */

@@ -155,8 +155,7 @@ export class PacketChannel {
 
   /** Resolves when nothing waits to leave, and streams and large replies have arrived. */
   async drained(): Promise<void> {
-    const server = this.#exchange?.server;
-    while (server?.isIdle === false) await new Promise<void>((resolve) => (server.onIdle = resolve));
+    await this.#exchange?.server.delivered();
     await this.endpoint.drained();
   }
 

@@ -177,7 +177,8 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     const events = new EndpointEvents((error) => this.logger.error(error));
     const endpoint = new UdpEndpoint(options.endpoint, events, environment);
     const { codec, maxPendingRequests, exchange } = options;
-    return new PacketChannel(endpoint, codec, environment.scheduler, maxPendingRequests, exchange);
+    const { scheduler, random } = environment;
+    return new PacketChannel(endpoint, codec, scheduler, maxPendingRequests, exchange, random);
   }
 
   async #connect(): Promise<void> {

@@ -69,7 +69,14 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     const { scheduler } = environment;
     const events = new EndpointEvents((error) => this.logger.error(error));
     this.#endpoint = new UdpEndpoint(endpoint, events, environment);
-    this.#channel = new PacketChannel(this.#endpoint, codec, scheduler, maxPendingRequests, exchange);
+    this.#channel = new PacketChannel(
+      this.#endpoint,
+      codec,
+      scheduler,
+      maxPendingRequests,
+      exchange,
+      environment.random,
+    );
     this.#dispatcher = new Dispatcher({
       channel: this.#channel,
       scheduler,

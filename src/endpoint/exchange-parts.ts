@@ -38,9 +38,9 @@ export function carriesExchange(codec: DatagramCodec): codec is ExchangeCodec {
   return codec.exchange && codec.restamp !== undefined;
 }
 
-/** Sends a frame the way that all datagrams take. */
+/** Sends a frame the way that all datagrams take; those without a payload go first. */
 export function postFrame({ endpoint }: ExchangeParts, frame: Frame, peer: PeerAddress, fate?: Fate): void {
-  endpoint.post(encodeFrame(frame), peer, fate);
+  endpoint.post(encodeFrame(frame), peer, fate, frame.kind !== 'segment');
 }
 
 /**

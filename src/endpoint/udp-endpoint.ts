@@ -120,10 +120,10 @@ export class UdpEndpoint {
   /**
    * As {@link send}, for a bound endpoint and without a promise. Never throws; `fate` tells.
    *
-   * @param isRefusal a short error, which may still be queued when replies no longer are
+   * @param isUrgent short errors and frames: they go first, and may still be queued when replies no longer are
    */
-  post(data: Uint8Array, peer: PeerAddress, fate?: Fate, isRefusal = false): void {
-    this.#uplink.post(data, peer, fate, isRefusal);
+  post(data: Uint8Array, peer: PeerAddress, fate?: Fate, isUrgent = false): void {
+    this.#uplink.post(data, peer, fate, isUrgent);
   }
 
   /** Resolves when nothing waits to leave. */

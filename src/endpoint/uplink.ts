@@ -84,11 +84,11 @@ export class Uplink {
   /**
    * Sends a datagram when the limit lets it. Never throws; `fate` tells.
    *
-   * @param isRefusal a short error, which may still be queued when replies no longer are
+   * @param isUrgent short errors and frames: they go first, and may still be queued when replies no longer are
    */
-  post(data: Uint8Array, peer: PeerAddress, fate: Fate | undefined, isRefusal: boolean): void {
-    const mayUseReserve = isRefusal && data.length <= MAX_REFUSAL_BYTES;
-    const outbound = new Outbound(data, peer, fate, mayUseReserve, this.#onDone);
+  post(data: Uint8Array, peer: PeerAddress, fate: Fate | undefined, isUrgent: boolean): void {
+    const isShort = data.length <= MAX_URGENT_BYTES;
+    const outbound = new Outbound(data, peer, fate, isUrgent && isShort, this.#onDone);
     if (this.#isClosed) return this.#abandon(outbound);
     if (data.length > this.options.maxDatagramSize) return this.#refuse(outbound, 'too-large');
     const verdict = this.#shaper.offer(outbound, this.parts.scheduler.now());
@@ -204,7 +204,7 @@ class Outbound implements Retryable, Queueable {
     readonly data: Uint8Array,
     readonly peer: PeerAddress,
     readonly fate: Fate | undefined,
-    readonly mayUseReserve: boolean,
+    readonly isUrgent: boolean,
     private readonly onDone: (outbound: Outbound, error: Error | undefined) => void,
   ) {}
 
@@ -224,4 +224,4 @@ class Outbound implements Retryable, Queueable {
 type RefusalReason = 'too-large' | 'overflow' | 'expired' | 'exceeded' | 'unwanted';
 
 // Room for an id, a code and a sentence; anything longer waits its turn.
-const MAX_REFUSAL_BYTES = 512;
+const MAX_URGENT_BYTES = 512;

@@ -1,22 +1,34 @@
+import { Fifo } from '../common/fifo.js';
+
 /** What a queue must know of a datagram. */
 export interface Queueable {
   /** What the datagram costs, in bytes. */
   readonly bytes: number;
   /** When it was queued, monotonic milliseconds. Written by the queue. */
   queuedAtMs: number;
-  /** Whether it may use the reserve of a queue that is full: short errors, so that peers do not wait in vain. */
-  readonly mayUseReserve?: boolean;
+  /**
+   * Whether it goes before others, and may use the reserve of a queue that is full: short errors and control
+   * frames, so that peers neither wait nor ask again in vain.
+   */
+  readonly isUrgent?: boolean;
 }
 
-/** A first-in first-out queue that knows how many bytes it holds. Adding and taking cost O(1). */
+/** A first-in first-out queue, urgent datagrams first, that knows how many bytes it holds. Adding and taking cost O(1). */
 export class DatagramQueue<T extends Queueable> {
   // A ring with a power of two of slots: neither shift() on a long array nor a node object for each entry.
   #slots: (T | undefined)[] = Array.from({ length: INITIAL_SLOTS }, () => undefined);
+  readonly #urgent = new Fifo<T>();
   #head = 0;
   #length = 0;
   #bytes = 0;
 
   push(item: T, nowMs: number): void {
+    if (item.isUrgent === true) {
+      item.queuedAtMs = nowMs;
+      this.#urgent.push(item);
+      this.#bytes += item.bytes;
+      return;
+    }
     if (this.#length === this.#slots.length) this.#grow();
     item.queuedAtMs = nowMs;
     this.#slots[(this.#head + this.#length) & (this.#slots.length - 1)] = item;
@@ -25,10 +37,15 @@ export class DatagramQueue<T extends Queueable> {
   }
 
   peek(): T | undefined {
-    return this.#slots[this.#head];
+    return this.#urgent.peek() ?? this.#slots[this.#head];
   }
 
   shift(): T | undefined {
+    const urgent = this.#urgent.shift();
+    if (urgent !== undefined) {
+      this.#bytes = this.length === 0 ? 0 : this.#bytes - urgent.bytes;
+      return urgent;
+    }
     const item = this.#slots[this.#head];
     if (item === undefined) return undefined;
     this.#slots[this.#head] = undefined;
@@ -36,7 +53,7 @@ export class DatagramQueue<T extends Queueable> {
     this.#length--;
     this.#bytes -= item.bytes;
     if (this.#length === 0) {
-      this.#bytes = 0;
+      if (this.#urgent.length === 0) this.#bytes = 0;
       // A burst of long ago must not hold its memory for good.
       if (this.#slots.length > SPARE_SLOTS) this.#reset();
     }
@@ -44,7 +61,7 @@ export class DatagramQueue<T extends Queueable> {
   }
 
   get length(): number {
-    return this.#length;
+    return this.#length + this.#urgent.length;
   }
 
   /** Bytes of all that waits. */

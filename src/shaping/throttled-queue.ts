@@ -146,7 +146,7 @@ export class ThrottledQueue<T extends Queueable> {
   }
 
   #isFullFor(item: T): boolean {
-    const share = item.mayUseReserve === true ? 1 + RESERVE : 1;
+    const share = item.isUrgent === true ? 1 + RESERVE : 1;
     const { maxBytes, maxDatagrams } = this.limits;
     return (
       this.#queue.bytes + item.bytes > share * maxBytes ||

@@ -12,6 +12,13 @@ export abstract class Timed implements HeapEntry {
   abstract onDue(nowMs: number): void;
 }
 
+/** Something that has to be done at an instant, as a function. */
+export class Watch extends Timed {
+  constructor(readonly onDue: (nowMs: number) => void) {
+    super();
+  }
+}
+
 /** Any number of instants on one timer. */
 export class Deadlines {
   readonly #heap = new BinaryHeap<Timed>((a, b) => a.dueMs < b.dueMs);

@@ -1,16 +1,15 @@
-import type { AckFrame, Frame, SegmentFrame } from '../codec/frame.js';
+import type { AckFrame, Frame, GoneReason, SegmentFrame } from '../codec/frame.js';
 import type { ReplyPacket, RequestStamp } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
-import { Fifo } from '../common/fifo.js';
 import { DuplicateStore } from '../exchange/duplicate-store.js';
 import { isLast } from './asking.js';
-import { Timed } from './deadlines.js';
 import type { InboundDatagram } from './downlink.js';
 import { QueueOverflowError } from './endpoint.errors.js';
 import { checkSize, type ExchangeParts } from './exchange-parts.js';
 import { OutgoingRun } from './outgoing-run.js';
 import { idOf, RequestAssembly, type StampedQuestion } from './request-assembly.js';
 import { Served, type ServedOwner } from './served.js';
+import { ServedWatch } from './served-watch.js';
 import { ServerWords } from './server-words.js';
 import type { Fate } from './uplink.js';
 
@@ -27,10 +26,7 @@ export class ExchangeServer implements ServedOwner {
   readonly #store: DuplicateStore<Served>;
   readonly #assembly: RequestAssembly;
   readonly #words: ServerWords;
-  /** Questions in the order in which they came, for the first word that they run. */
-  readonly #young = new Fifo<Served>();
-  readonly #youngWatch = new Watch((nowMs) => this.#watchYoung(nowMs));
-  readonly #storeWatch = new Watch((nowMs) => this.#watchStore(nowMs));
+  readonly #watch: ServedWatch;
   readonly #onAllDelivered = new Set<() => void>();
   #open = 0;
   #streams = 0;
@@ -41,6 +37,7 @@ export class ExchangeServer implements ServedOwner {
   ) {
     this.#words = new ServerWords(parts);
     this.#store = new DuplicateStore(parts.limits.duplicates, parts.epoch);
+    this.#watch = new ServedWatch(parts, this.#store, this.#words);
     this.#assembly = new RequestAssembly(parts, (packet, datagram) =>
       this.onQuestion(packet, datagram, true),
     );
@@ -61,8 +58,7 @@ export class ExchangeServer implements ServedOwner {
     const served = new Served(this, key, id, stamp, peer, receivedAtMs, true);
     if (!this.#store.add(served)) return this.#words.busy(id, peer, FULL_RETRY_MS);
     this.#open++;
-    this.#young.push(served);
-    if (this.#youngWatch.dueMs === Infinity) this.#aimYoung(served);
+    this.#watch.onOpen(served);
     this.events.onQuestion(packet, datagram, served);
   }
 
@@ -115,6 +111,7 @@ export class ExchangeServer implements ServedOwner {
 
   /** A confirmable event that is not taken. */
   refuseEvent(served: Served, reason: 'closing' | 'no-handler'): void {
+    served.refusal = reason;
     this.#finish(served, 'refused');
     this.#words.gone(served.id, served.peer, reason);
   }
@@ -154,9 +151,8 @@ export class ExchangeServer implements ServedOwner {
   }
 
   onLeaseOver(served: Served, nowMs: number): void {
-    const endMs = served.heardMs + this.parts.limits.leaseMs;
     if (!served.isOpen) return;
-    if (nowMs < endMs) return this.parts.deadlines.aim(served, endMs);
+    if (nowMs < served.heardMs + this.parts.limits.leaseMs) return this.#watch.aimLease(served);
     this.parts.counts.leasesExpired++;
     this.#giveUp(served, 'expired');
   }
@@ -202,7 +198,7 @@ export class ExchangeServer implements ServedOwner {
     served.state = 'streaming';
     served.path = parts.paths.hold(served.peer, nowMs);
     this.#streams++;
-    parts.deadlines.aim(served, served.heardMs + parts.limits.leaseMs);
+    this.#watch.aimLease(served);
     const name = { id: served.id, client: undefined, peer: served.peer };
     return new OutgoingRun(parts, served.path, name, parts.limits.streamBufferBytes, (atMs) =>
       this.#onDelivered(served, atMs),
@@ -243,8 +239,9 @@ export class ExchangeServer implements ServedOwner {
         return this.#words.done('cancelled', served.id, served.peer);
       case 'expired':
         return this.#words.gone(served.id, served.peer, 'lease');
-      case 'delivered':
       case 'refused':
+        return this.#words.gone(served.id, served.peer, served.refusal ?? 'failed');
+      case 'delivered':
     }
   }
 
@@ -252,7 +249,8 @@ export class ExchangeServer implements ServedOwner {
     const { peer, receivedAtMs } = datagram;
     if (served === undefined) {
       this.#assembly.forget((frame.client ?? '') + frame.id);
-      this.#remember(frame, datagram);
+      // The request may still be on its way: it must not run when it comes.
+      this.#remember(frame, datagram, 'cancelled');
     } else if (served.isOpen) {
       this.parts.counts.cancelled++;
       this.#giveUp(served, 'cancelled', receivedAtMs);
@@ -260,13 +258,19 @@ export class ExchangeServer implements ServedOwner {
     this.#words.done('cancelled', frame.id, peer);
   }
 
-  /** The request of this cancellation may still be on its way: it must not run when it comes. */
-  #remember({ client = '', id }: Frame, { peer, receivedAtMs }: InboundDatagram): void {
+  /** Notes what has become of a request that never ran. */
+  #remember(
+    { client = '', id }: Frame,
+    { peer, receivedAtMs }: InboundDatagram,
+    state: 'cancelled' | 'refused',
+    refusal?: GoneReason,
+  ): void {
     const stamp = { client, attempt: 0, ageMs: 0, patienceMs: 0, epoch: 0 };
     const served = new Served(this, client + id, id, stamp, peer, receivedAtMs, true);
+    served.refusal = refusal;
     if (!this.#store.add(served)) return;
     this.#open++;
-    this.#finish(served, 'cancelled', receivedAtMs);
+    this.#finish(served, state, receivedAtMs);
   }
 
   #onAcknowledged(
@@ -288,9 +292,11 @@ export class ExchangeServer implements ServedOwner {
   #onSegment(frame: SegmentFrame, key: string, served: Served | undefined, datagram: InboundDatagram): void {
     const { peer, receivedAtMs } = datagram;
     if (served !== undefined) {
-      // All of it is here; only the last acknowledgement was lost.
       this.parts.counts.segmentsRepeated++;
-      return this.#words.whole(frame.id, peer);
+      // All of it is here, and only the last acknowledgement was lost; or its refusal was.
+      if (served.state !== 'refused') return this.#words.whole(frame.id, peer);
+      if (frame.wantsAck) this.#answerAgain(served, NO_ATTEMPT, datagram);
+      return;
     }
     if (!this.#assembly.has(key)) {
       if (this.#store.mayHaveRun(frame.ageMs, frame.epoch, receivedAtMs))
@@ -299,7 +305,9 @@ export class ExchangeServer implements ServedOwner {
       if (retryAfterMs > 0) return this.#words.busy(frame.id, peer, retryAfterMs);
     }
     const refusal = this.#assembly.receive(frame, key, datagram);
-    if (refusal !== undefined) this.#words.gone(frame.id, peer, refusal);
+    if (refusal === undefined) return;
+    this.#remember(frame, datagram, 'refused', refusal);
+    this.#words.gone(frame.id, peer, refusal);
   }
 
   #giveUp(served: Served, state: 'cancelled' | 'expired', nowMs = this.parts.scheduler.now()): void {
@@ -325,46 +333,14 @@ export class ExchangeServer implements ServedOwner {
     }
     if (state !== 'replied') this.#store.dropBody(served);
     this.#store.finish(served, nowMs);
-    if (this.#storeWatch.dueMs === Infinity) {
-      this.parts.deadlines.aim(this.#storeWatch, this.#store.nextExpiryMs);
-    }
+    this.#watch.onFinished();
     if (this.#streams > 0) return;
     for (const tell of this.#onAllDelivered) tell();
     this.#onAllDelivered.clear();
-  }
-
-  /** Tells clients, unasked, that their requests are here and take their time. */
-  #watchYoung(nowMs: number): void {
-    for (let head = this.#young.peek(); head !== undefined; head = this.#young.peek()) {
-      if (head.isOpen && head.arrivedMs + UNASKED_MS > nowMs) return this.#aimYoung(head);
-      this.#young.shift();
-      if (!head.isOpen) continue;
-      if (head.state !== 'streaming') this.#words.pending(head);
-      this.parts.deadlines.aim(head, head.heardMs + this.parts.limits.leaseMs);
-    }
-  }
-
-  #aimYoung({ arrivedMs }: Served): void {
-    this.parts.deadlines.aim(this.#youngWatch, arrivedMs + UNASKED_MS);
-  }
-
-  #watchStore(nowMs: number): void {
-    this.#store.expire(nowMs);
-    this.parts.deadlines.aim(this.#storeWatch, this.#store.nextExpiryMs);
-  }
-}
-
-/** Wakes a part of its owner. */
-class Watch extends Timed {
-  constructor(readonly onDue: (nowMs: number) => void) {
-    super();
   }
 }
 
 // A reply to a probe tells nothing about a round trip: no attempt has this number.
 const NO_ATTEMPT = 0;
-
-// Clients wait 1 s for a first word of a server that they do not know, and less of one that they do.
-const UNASKED_MS = 200;
 
 const FULL_RETRY_MS = 1000;

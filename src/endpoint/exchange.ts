@@ -3,7 +3,7 @@ import { PeerPaths } from '../exchange/peer-paths.js';
 import { ReassemblyBudget } from '../exchange/reassembly-budget.js';
 import { requestIdSource } from '../exchange/request-id.js';
 import type { ExchangeStats } from '../telemetry/stats.js';
-import { Deadlines, Timed } from './deadlines.js';
+import { Deadlines, Watch } from './deadlines.js';
 import { ExchangeClient } from './exchange-client.js';
 import { newExchangeCounts } from './exchange-counts.js';
 import type { ExchangeCodec, ExchangeParts } from './exchange-parts.js';
@@ -29,7 +29,7 @@ export class Exchange {
   readonly client: ExchangeClient;
   readonly server: ExchangeServer;
   readonly #parts: ExchangeParts;
-  readonly #sweep = new Sweep((nowMs) => this.#forgetPaths(nowMs));
+  readonly #sweep = new Watch((nowMs) => this.#forgetPaths(nowMs));
 
   constructor({ maxPendingRequests, ...ground }: ExchangeGround, events: ExchangeServerEvents) {
     const { endpoint, limits, scheduler } = ground;
@@ -74,12 +74,6 @@ export class Exchange {
     const { paths, deadlines } = this.#parts;
     paths.sweep(nowMs);
     if (paths.size > 0) deadlines.aim(this.#sweep, nowMs + SWEEP_EVERY_MS);
-  }
-}
-
-class Sweep extends Timed {
-  constructor(readonly onDue: (nowMs: number) => void) {
-    super();
   }
 }
 

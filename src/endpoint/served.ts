@@ -1,3 +1,4 @@
+import type { GoneReason } from '../codec/frame.js';
 import type { RequestStamp } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { StoredRequest } from '../exchange/duplicate-store.js';
@@ -20,7 +21,7 @@ export interface Worker {
  * - `streaming`: values, or segments of a large reply, are on their way;
  * - `delivered`: all of those have arrived;
  * - `received`: a confirmable event, handed on;
- * - `refused`: a confirmable event that nobody takes;
+ * - `refused`: a confirmable event that nobody takes, or a message that was too large;
  * - `cancelled`, `expired`: given up by its client, or for want of any sign of it.
  */
 export type ServedState =
@@ -54,6 +55,8 @@ export class Served extends Timed implements StoredRequest, Fate {
   state: ServedState = 'running';
   worker: Worker | undefined;
   run: OutgoingRun | undefined;
+  /** Why it was refused. */
+  refusal: GoneReason | undefined;
   /** Held while a run is open. */
   path: PeerPath | undefined;
   /** The word that it runs waits in our own queue. */

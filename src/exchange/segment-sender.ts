@@ -101,7 +101,7 @@ export class SegmentSender {
         state: 'new',
         handOut: 0,
         handedMs: 0,
-        leftMs: 0,
+        leftMs: NaN,
         copies: 0,
         isCopy: false,
       });
@@ -164,21 +164,12 @@ export class SegmentSender {
     for (let bit = 0; bit < 8 * bitmap.length; bit++) {
       if (((bitmap[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0) this.#acknowledge(next + 1 + bit, round);
     }
-    if (next === WHOLE_RUN) {
-      // The receiver has all, or wants nothing more.
-      this.close(nowMs);
-      return true;
-    }
     this.#advanceBase();
     const { newest } = round;
-    if (newest === undefined) return false;
-    this.#timeouts = 0;
-    // A segment that left more than once does not say which copy has arrived (Karn's rule).
-    if (newest.copies === 1 && newest.leftMs > 0) this.rtt.sample(nowMs - newest.leftMs);
-    this.#largestAckedHandOut = Math.max(this.#largestAckedHandOut, newest.handOut);
-    this.congestion.onAcked(round.ackedBytes, newest.handedMs);
-    this.#detectLosses(nowMs);
-    return true;
+    if (newest !== undefined) this.#learn(newest, round.ackedBytes, nowMs);
+    // The receiver has all, or wants nothing more.
+    if (next === WHOLE_RUN) this.close(nowMs);
+    return newest !== undefined;
   }
 
   /** The time of `nextMs` has come: finds losses, or allows one probe. */
@@ -287,6 +278,16 @@ export class SegmentSender {
     if (round.newest === undefined || segment.handOut > round.newest.handOut) round.newest = segment;
   }
 
+  /** Something has arrived: what that tells about the path. */
+  #learn(newest: Outgoing, ackedBytes: number, nowMs: number): void {
+    this.#timeouts = 0;
+    // A segment that left more than once does not say which copy has arrived (Karn's rule).
+    if (newest.copies === 1) this.rtt.sample(nowMs - newest.leftMs);
+    this.#largestAckedHandOut = Math.max(this.#largestAckedHandOut, newest.handOut);
+    this.congestion.onAcked(ackedBytes, newest.handedMs);
+    this.#detectLosses(nowMs);
+  }
+
   #advanceBase(): void {
     let count = 0;
     while (count < this.#segments.length && this.#segments[count] === undefined) count++;
@@ -330,6 +331,7 @@ interface Outgoing extends Segment {
   /** Its place among all that was handed out; a segment that is sent again gets a new one. */
   handOut: number;
   handedMs: number;
+  /** Not a number until it has left. */
   leftMs: number;
   copies: number;
   isCopy: boolean;

@@ -20,7 +20,9 @@ export type {
   PacketMetadata,
   RawPacket,
   ReplyPacket,
+  ReplyStamp,
   RequestPacket,
+  RequestStamp,
   TransportCode,
 } from './codec/packet.js';
 export { RawCodec } from './codec/raw.codec.js';
@@ -37,16 +39,26 @@ export {
   EndpointClosedError,
   HostNotFoundError,
   MessageTooLargeError,
+  OutcomeUnknownError,
+  PeerBusyError,
   PeerRefusedError,
   PeerUnreachableError,
   QueueOverflowError,
   QueueTimeoutError,
+  RequestAbortedError,
   RequestTimeoutError,
   SendFailedError,
+  StreamLostError,
   TooManyRequestsError,
 } from './endpoint/endpoint.errors.js';
 export type { DropEvent, OverflowEvent, UdpEvents } from './endpoint/endpoint.events.js';
 export type { UdpEndpointOptions } from './endpoint/endpoint.options.js';
+export type {
+  AskingOptions,
+  DuplicateOptions,
+  ReassemblyOptions,
+  ServingOptions,
+} from './endpoint/exchange.options.js';
 export type { PeerLike } from './endpoint/host-cache.js';
 export type { Scheduler } from './endpoint/scheduler.js';
 export type {
@@ -63,6 +75,7 @@ export type {
   BoundAddress,
   DirectionStats,
   EndpointStats,
+  ExchangeStats,
   HandlerStats,
   PacketStats,
 } from './telemetry/stats.js';

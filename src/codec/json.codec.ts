@@ -11,7 +11,7 @@ import { isExchangeId, stampToText, textToReplyStamp, textToRequestStamp } from 
  */
 export class JsonCodec implements DatagramCodec {
   readonly name = 'json';
-  readonly exchange = true;
+  readonly exchange: boolean = true;
 
   decode(datagram: Uint8Array): Packet {
     const message = parse(datagram);

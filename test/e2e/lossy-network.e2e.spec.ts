@@ -2,13 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { firstValueFrom, lastValueFrom, reduce } from 'rxjs';
-import {
-  JsonCodec,
-  UdpRecordBuilder,
-  type Packet,
-  type PeerAddress,
-  type ThrottledUdpClient,
-} from '../../src/index.js';
+import { JsonCodec, UdpRecordBuilder, type Packet, type ThrottledUdpClient } from '../../src/index.js';
 import { startService, type TestService } from '../support/apps.js';
 import { startRelay, type Relay, type RelayConditions } from '../support/relay.js';
 

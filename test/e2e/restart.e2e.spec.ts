@@ -18,7 +18,7 @@ describe('a service that is killed and started again', () => {
           tap(() => {
             if (++answered === 200) kill();
           }),
-          catchError((error: { code?: string }) => of(error.code ?? String(error))),
+          catchError((error: { code?: string }) => of(error.code ?? 'no code')),
         ),
       ).then((end) => {
         const name = end === 2 * n ? 'right' : String(end);

@@ -282,8 +282,8 @@ describe('the exchange', () => {
         const answer = ask('x', { timeoutMs: 1000 });
         const id = ids.at(-1) as string;
         const local = addressOf(client);
-        forger.endpoint.post(encodeFrame({ ...body, id, epoch: 1 } as Frame), local);
-        server.endpoint.post(encodeFrame({ ...body, id: 'f'.repeat(16), epoch: 1 } as Frame), local);
+        forger.endpoint.post(encodeFrame({ ...body, id, epoch: 1 }), local);
+        server.endpoint.post(encodeFrame({ ...body, id: 'f'.repeat(16), epoch: 1 }), local);
         await clock.advance(999);
         expect(answer.told).toEqual([]);
         expect(client.stats()).toMatchObject({ foreignReplies: 1, unknownReplies: 1 });

@@ -3,21 +3,19 @@ import type { ReplyPacket } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { PeerPath, Waiting } from '../exchange/peer-path.js';
 import { RequestProgress } from '../exchange/request-progress.js';
+import { StreamWatch } from '../exchange/stream-watch.js';
 import { isLast, type Answer, type RequestTimes } from './asking.js';
 import { Timed } from './deadlines.js';
 import {
   EndpointClosedError,
   MessageTooLargeError,
   NobodyWaitsError,
-  OutcomeUnknownError,
-  PeerBusyError,
   PeerRefusedError,
-  RequestTimeoutError,
-  StreamLostError,
   TooManyRequestsError,
 } from './endpoint.errors.js';
 import type { ExchangeParts } from './exchange-parts.js';
 import { IncomingRun, type RunSink } from './incoming-run.js';
+import { goneError, lateError } from './inquiry-errors.js';
 import { OutgoingRun } from './outgoing-run.js';
 import type { Fate } from './uplink.js';
 
@@ -61,10 +59,7 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
   #hasLeft = false;
   #upstream: OutgoingRun | undefined;
   #downstream: IncomingRun | undefined;
-  /** When the next value must be here; the progress has the deadline of the first one. */
-  #valueDeadlineMs = Infinity;
-  #heardMs = 0;
-  #probedMs = 0;
+  readonly #silence: StreamWatch;
 
   constructor(
     private readonly owner: InquiryOwner,
@@ -76,7 +71,9 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
   ) {
     super();
     const { scheduler, random } = owner.parts;
-    this.#progress = new RequestProgress(path.rtt, scheduler.now() + times.timeoutMs, random);
+    const deadlineMs = scheduler.now() + times.timeoutMs;
+    this.#progress = new RequestProgress(path.rtt, deadlineMs, random);
+    this.#silence = new StreamWatch(deadlineMs);
   }
 
   /** Gets in line. */
@@ -178,7 +175,7 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
   }
 
   onGone(reason: GoneReason): void {
-    this.fail(this.#errorOf(reason));
+    this.fail(goneError(reason, this.peer, this.values));
   }
 
   /** A confirmable event is there. */
@@ -273,64 +270,37 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
 
   #take(packet: ReplyPacket, nowMs: number): void {
     this.#leavePlace();
-    this.#heardMs = nowMs;
     this.values++;
     const isFinal = isLast(packet);
     if (isFinal) this.#end();
     else {
       this.#progress.onAnswered();
-      this.#valueDeadlineMs = nowMs + this.times.streamTimeoutMs;
+      this.#silence.onValue(nowMs, this.times.streamTimeoutMs);
       this.#aim();
     }
     this.answer.reply(packet);
   }
 
   #onStreamDue(nowMs: number): void {
-    const deadlineMs = this.values === 0 ? this.#progress.deadlineMs : this.#valueDeadlineMs;
-    if (nowMs >= deadlineMs || this.#isSilent(nowMs)) return this.#timeOut();
-    if (nowMs >= this.#nextProbeMs) {
-      this.#probedMs = nowMs;
-      this.owner.parts.counts.probes++;
-      this.#downstream?.acknowledge(true);
+    switch (this.#silence.step(nowMs)) {
+      case 'fail':
+        return this.#timeOut();
+      case 'probe':
+        this.owner.parts.counts.probes++;
+        this.#downstream?.acknowledge(true);
     }
     this.#aim();
   }
 
-  /** Streams of peers without the exchange cannot be asked for a sign of life. */
-  #isSilent(nowMs: number): boolean {
-    return this.#downstream !== undefined && nowMs - this.#heardMs >= SILENCE_MS;
-  }
-
-  get #nextProbeMs(): number {
-    return Math.max(this.#heardMs, this.#probedMs) + STREAM_PROBE_MS;
-  }
-
   #timeOut(): void {
-    const { timeoutMs, streamTimeoutMs } = this.times;
-    const { attempts, isHeld, isAnswered, isRefused } = this.#progress;
-    if (isHeld || isAnswered) this.owner.cancel(this);
+    if (this.#progress.isHeld || this.#progress.isAnswered) this.owner.cancel(this);
     this.owner.countTimeout();
-    if (isRefused) return this.fail(new PeerBusyError(this.peer, this.#retryAfterMs, attempts));
-    const isKnown = isHeld || isAnswered;
-    const phase = this.values > 0 ? 'stream' : attempts === 0 ? 'line' : isKnown ? 'running' : 'silent';
-    const waitedMs = this.values > 0 ? streamTimeoutMs : timeoutMs;
-    this.fail(new RequestTimeoutError(this.peer, waitedMs, this.values, attempts, phase));
-  }
-
-  #errorOf(reason: GoneReason): Error {
-    switch (reason) {
-      case 'outcome-unknown':
-        return new OutcomeUnknownError(this.peer);
-      case 'lease':
-        return new StreamLostError(this.peer, this.values);
-      default:
-        return new PeerRefusedError(this.peer, reason, REASONS[reason]);
-    }
+    this.fail(lateError(this.#progress, this.peer, this.times, this.values, this.#retryAfterMs));
   }
 
   #hear(epoch: number, nowMs: number): void {
     this.#learn(epoch);
-    this.#heardMs = nowMs;
+    this.#silence.onHeard(nowMs);
     if (this.#upstream === undefined || this.#upstream.isOver) this.#leavePlace();
   }
 
@@ -362,28 +332,7 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
 
   #aim(): void {
     if (this.#isOver) return;
-    this.owner.parts.deadlines.aim(
-      this,
-      this.#progress.isAnswered ? this.#nextStreamMs : this.#progress.nextMs,
-    );
-  }
-
-  get #nextStreamMs(): number {
-    const deadlineMs = this.values === 0 ? this.#progress.deadlineMs : this.#valueDeadlineMs;
-    if (this.#downstream === undefined) return deadlineMs;
-    return Math.min(deadlineMs, this.#nextProbeMs, this.#heardMs + SILENCE_MS);
+    const { nextMs } = this.#progress.isAnswered ? this.#silence : this.#progress;
+    this.owner.parts.deadlines.aim(this, nextMs);
   }
 }
-
-const REASONS = {
-  'too-large': 'the message is larger than it takes',
-  overflow: 'too much of other messages is there in part',
-  closing: 'the service is closing',
-  'no-handler': 'no handler takes it',
-  failed: 'its segments contradict each other',
-} as const;
-
-const STREAM_PROBE_MS = 5000;
-
-// Six probes without an answer.
-const SILENCE_MS = 30_000;

@@ -1,12 +1,8 @@
 import type { PeerAddress } from '../common/peer-address.js';
 import { segmentOverhead } from '../codec/frame-codec.js';
 import type { Blocked, PeerPath } from '../exchange/peer-path.js';
-import {
-  SegmentSender,
-  type Acknowledgement,
-  type MessageFate,
-  type Segment,
-} from '../exchange/segment-sender.js';
+import { SegmentSender } from '../exchange/segment-sender.js';
+import type { Acknowledgement, MessageFate, Segment } from '../exchange/segment.js';
 import { Timed } from './deadlines.js';
 import { EndpointClosedError } from './endpoint.errors.js';
 import { postFrame, type ExchangeParts } from './exchange-parts.js';

@@ -1,6 +1,6 @@
 import type { GoneReason } from '../codec/frame.js';
 import type { PeerAddress } from '../common/peer-address.js';
-import { WHOLE_RUN } from '../exchange/segment-sender.js';
+import { WHOLE_RUN } from '../exchange/segment.js';
 import { postFrame, type ExchangeParts } from './exchange-parts.js';
 import type { Served } from './served.js';
 import type { Fate } from './uplink.js';

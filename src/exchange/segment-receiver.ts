@@ -1,6 +1,6 @@
 import type { PeerPath } from './peer-path.js';
 import type { ReassemblyBudget } from './reassembly-budget.js';
-import { WHOLE_RUN, type Acknowledgement } from './segment-sender.js';
+import { WHOLE_RUN, type Acknowledgement } from './segment.js';
 
 /** A segment as it arrived. */
 export interface ReceivedSegment {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { PeerPath } from '../../src/exchange/peer-path.js';
 import { ReassemblyBudget } from '../../src/exchange/reassembly-budget.js';
 import { SegmentReceiver, type ReceivedSegment } from '../../src/exchange/segment-receiver.js';
-import { WHOLE_RUN } from '../../src/exchange/segment-sender.js';
+import { WHOLE_RUN } from '../../src/exchange/segment.js';
 
 describe('SegmentReceiver', () => {
   const setUp = (limits = {}) => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { CongestionWindow } from '../../src/exchange/congestion-window.js';
 import { RttEstimator } from '../../src/exchange/rtt-estimator.js';
-import { SegmentSender, WHOLE_RUN, type Segment } from '../../src/exchange/segment-sender.js';
+import { SegmentSender } from '../../src/exchange/segment-sender.js';
+import { WHOLE_RUN, type Segment } from '../../src/exchange/segment.js';
 
 describe('SegmentSender', () => {
   const NOTHING = new Uint8Array(0);

@@ -1,14 +1,11 @@
 import type { AckFrame, Frame, GoneReason, SegmentFrame } from '../codec/frame.js';
 import type { ReplyPacket, RequestStamp } from '../codec/packet.js';
-import type { PeerAddress } from '../common/peer-address.js';
 import { DuplicateStore } from '../exchange/duplicate-store.js';
-import { isLast } from './asking.js';
 import type { InboundDatagram } from './downlink.js';
-import { QueueOverflowError } from './endpoint.errors.js';
-import { checkSize, type ExchangeParts } from './exchange-parts.js';
-import { OutgoingRun } from './outgoing-run.js';
+import type { ExchangeParts } from './exchange-parts.js';
 import { idOf, RequestAssembly, type StampedQuestion } from './request-assembly.js';
 import { Served, type ServedOwner } from './served.js';
+import { ServedReplies, type ReplyEvents } from './served-replies.js';
 import { ServedWatch } from './served-watch.js';
 import { ServerWords } from './server-words.js';
 import type { Fate } from './uplink.js';
@@ -22,10 +19,11 @@ export interface ExchangeServerEvents {
 }
 
 /** The serving half of the exchange: each question runs at most once, and its replies arrive or are told lost. */
-export class ExchangeServer implements ServedOwner {
+export class ExchangeServer implements ServedOwner, ReplyEvents {
   readonly #store: DuplicateStore<Served>;
   readonly #assembly: RequestAssembly;
   readonly #words: ServerWords;
+  readonly #replies: ServedReplies;
   readonly #watch: ServedWatch;
   readonly #onAllDelivered = new Set<() => void>();
   #open = 0;
@@ -36,6 +34,7 @@ export class ExchangeServer implements ServedOwner {
     private readonly events: ExchangeServerEvents,
   ) {
     this.#words = new ServerWords(parts);
+    this.#replies = new ServedReplies(parts, this);
     this.#store = new DuplicateStore(parts.limits.duplicates, parts.epoch);
     this.#watch = new ServedWatch(parts, this.#store, this.#words);
     this.#assembly = new RequestAssembly(parts, (packet, datagram) =>
@@ -92,15 +91,7 @@ export class ExchangeServer implements ServedOwner {
    * @throws whatever the codec throws when it cannot say the packet
    */
   reply(served: Served, packet: ReplyPacket, fate: Fate | undefined): void {
-    const nowMs = this.parts.scheduler.now();
-    if (!served.isOpen) return fate?.left(nowMs);
-    if (served.run === undefined && isLast(packet) && this.#replyAtOnce(served, packet, fate)) return;
-    const message = this.#encode(packet, served.peer);
-    checkSize(this.parts, message.length);
-    served.run ??= this.#openRun(served, nowMs);
-    if (served.run.push(message, isLast(packet), fate)) return;
-    const limitBytes = this.parts.limits.streamBufferBytes;
-    fate?.dropped(new QueueOverflowError(served.peer, limitBytes, limitBytes, 0));
+    this.#replies.send(served, packet, fate);
   }
 
   /** A confirmable event was handed to its handlers. */
@@ -116,14 +107,6 @@ export class ExchangeServer implements ServedOwner {
     this.#words.gone(served.id, served.peer, reason);
   }
 
-  /** A question that is not taken now: as if it had never come. */
-  refuseBusy(served: Served, retryAfterMs: number): void {
-    this.#open--;
-    served.state = 'refused';
-    this.#store.revoke(served);
-    this.#words.busy(served.id, served.peer, retryAfterMs);
-  }
-
   /** Resolves when every stream and large reply has arrived or was given up. */
   async delivered(): Promise<void> {
     if (this.#streams > 0) await new Promise<void>((resolve) => this.#onAllDelivered.add(resolve));
@@ -135,14 +118,28 @@ export class ExchangeServer implements ServedOwner {
     for (const served of this.#store.values()) served.run?.close(nowMs);
   }
 
-  restamp({ body, attempt, receivedMs }: Served, nowMs: number): void {
-    if (body === undefined) return;
-    const { codec, epoch } = this.parts;
-    codec.restamp(body, { epoch, attempt, heldMs: nowMs - receivedMs });
+  restamp(served: Served, nowMs: number): void {
+    this.#replies.restamp(served, nowMs);
+  }
+
+  onReply(served: Served, body: Uint8Array): void {
+    this.#store.keep(served, body);
   }
 
   onReplyLeft(served: Served, nowMs: number): void {
     if (served.state === 'replying') this.#finish(served, 'replied', nowMs);
+  }
+
+  onStream(served: Served): void {
+    this.#streams++;
+    this.#watch.aimLease(served);
+  }
+
+  onDelivered(served: Served, nowMs: number): void {
+    // The receiver may have turned the run away before its end.
+    const { worker } = served;
+    this.#finish(served, 'delivered', nowMs);
+    worker?.cancel();
   }
 
   onUnwanted(served: Served): void {
@@ -173,45 +170,6 @@ export class ExchangeServer implements ServedOwner {
     return this.#store.bytes;
   }
 
-  /** @returns false when the reply does not fit into one datagram */
-  #replyAtOnce(served: Served, packet: ReplyPacket, fate: Fate | undefined): boolean {
-    const stamp = { epoch: this.parts.epoch, attempt: served.attempt, heldMs: 0 };
-    const body = this.#encode({ ...packet, stamp }, served.peer);
-    if (!checkSize(this.parts, body.length)) return false;
-    served.state = 'replying';
-    served.fate = fate;
-    this.#store.keep(served, body);
-    // A refusal may use the reserve of a full queue.
-    this.parts.endpoint.post(body, served.peer, served, packet.code !== undefined);
-    return true;
-  }
-
-  #encode(packet: ReplyPacket, peer: PeerAddress): Uint8Array {
-    const { codec, limits } = this.parts;
-    const bytes = codec.encode(packet, { peer, maxBytes: limits.maxMessageBytes });
-    if (bytes === undefined) throw new TypeError(`the ${codec.name} codec does not say this reply`);
-    return bytes;
-  }
-
-  #openRun(served: Served, nowMs: number): OutgoingRun {
-    const { parts } = this;
-    served.state = 'streaming';
-    served.path = parts.paths.hold(served.peer, nowMs);
-    this.#streams++;
-    this.#watch.aimLease(served);
-    const name = { id: served.id, client: undefined, peer: served.peer };
-    return new OutgoingRun(parts, served.path, name, parts.limits.streamBufferBytes, (atMs) =>
-      this.#onDelivered(served, atMs),
-    );
-  }
-
-  #onDelivered(served: Served, nowMs: number): void {
-    // The receiver may have turned the run away before its end.
-    const { worker } = served;
-    this.#finish(served, 'delivered', nowMs);
-    worker?.cancel();
-  }
-
   #onRepeated(served: Served, stamp: RequestStamp, datagram: InboundDatagram): void {
     this.parts.counts.duplicates++;
     served.hear(stamp, datagram.peer, datagram.receivedAtMs);
@@ -219,7 +177,7 @@ export class ExchangeServer implements ServedOwner {
   }
 
   #answerAgain(served: Served, attempt: number, { receivedAtMs }: InboundDatagram): void {
-    const { counts, endpoint } = this.parts;
+    const { counts } = this.parts;
     switch (served.state) {
       case 'running':
       case 'replying':
@@ -229,10 +187,7 @@ export class ExchangeServer implements ServedOwner {
       case 'replied':
         if (served.body === undefined) return this.#words.unknown(served.id, served.peer);
         counts.duplicatesAnswered++;
-        served.state = 'replying';
-        served.attempt = attempt;
-        served.receivedMs = receivedAtMs;
-        return endpoint.post(served.body, served.peer, served);
+        return this.#replies.sendAgain(served, attempt, receivedAtMs);
       case 'received':
         return this.#words.done('received', served.id, served.peer);
       case 'cancelled':

@@ -6,7 +6,7 @@ import { show } from '../common/option-reader.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { PacketMetadata, ReplyPacket } from '../codec/packet.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
-import { EndpointClosedError, PeerRefusedError, RequestAbortedError } from '../endpoint/endpoint.errors.js';
+import { EndpointClosedError, PeerRefusedError } from '../endpoint/endpoint.errors.js';
 import type { Question } from '../endpoint/asking.js';
 import { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Throttle } from '../endpoint/throttle.js';
@@ -20,6 +20,7 @@ import {
   type ResolvedClientOptions,
   type ThrottledUdpClientOptions,
 } from './client.options.js';
+import { ClientCall } from './client-call.js';
 import { drain } from './drain.js';
 import { UdpRecord, type UdpRecordOptions } from './udp.record.js';
 
@@ -51,7 +52,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   readonly #call: ResolvedCallOptions;
   readonly #own: OwnSocket | undefined;
   readonly #channel: PacketChannel;
-  readonly #inFlight = new Set<Call>();
+  readonly #inFlight = new Set<ClientCall>();
   #failedEvents = 0;
   #connecting: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -152,15 +153,10 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const call: Call = { callback, giveUp: ignore };
+    const call = new ClientCall(callback, (over) => this.#inFlight.delete(over));
     this.#inFlight.add(call);
-    this.#ask(packet, call).catch((error: unknown) => this.#settle(call, { err: error, isDisposed: true }));
-    return () => {
-      // Nest also comes here when the call has ended by itself.
-      if (!this.#inFlight.delete(call)) return;
-      call.forgetSignal?.();
-      call.giveUp();
-    };
+    this.#ask(packet, call).catch((error: unknown) => call.settle({ err: error, isDisposed: true }));
+    return () => call.cancel();
   }
 
   protected async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
@@ -199,12 +195,11 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     await this.dispatchEvent(this.#createPacket(pattern, data));
   }
 
-  async #ask(packet: ReadPacket, call: Call): Promise<void> {
+  async #ask(packet: ReadPacket, call: ClientCall): Promise<void> {
     const { question, options } = await this.#prepare(packet);
     const peer = await this.#peerOf(options);
-    if (!this.#inFlight.has(call)) return;
-    this.#heed(options.signal, call);
-    if (!this.#inFlight.has(call)) return;
+    call.heed(options.signal);
+    if (call.isOver) return;
     const { times } = this.#call;
     call.giveUp = this.#channel.request(
       question,
@@ -212,22 +207,9 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
       { ...times, timeoutMs: options.timeout ?? times.timeoutMs },
       {
         reply: (reply) => this.#takeReply(reply, peer, call),
-        failed: (error) => this.#settle(call, { err: error, isDisposed: true }),
+        failed: (error) => call.settle({ err: error, isDisposed: true }),
       },
     );
-  }
-
-  /** Gives a call up when its signal is aborted. */
-  #heed(signal: AbortSignal | undefined, call: Call): void {
-    if (signal === undefined) return;
-    const abort = (): void => {
-      call.giveUp();
-      this.#settle(call, { err: new RequestAbortedError(signal.reason), isDisposed: true });
-    };
-    if (signal.aborted) return abort();
-    signal.addEventListener('abort', abort, { once: true });
-    // A signal may outlive many calls: it must not hold on to them.
-    call.forgetSignal = () => signal.removeEventListener('abort', abort);
   }
 
   /** Nest 12 has hooks on packets here; Nest 11 does not. */
@@ -264,7 +246,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     return this.#channel.endpoint.resolve(peer ?? this.#call.server);
   }
 
-  #takeReply(reply: ReplyPacket, peer: PeerAddress, call: Call): void {
+  #takeReply(reply: ReplyPacket, peer: PeerAddress, call: ClientCall): void {
     const { deserializer } = this.#call;
     if (deserializer === undefined) return this.#deliver(reply, peer, call);
     const { kind, code, stamp: _stamp, ...message } = reply;
@@ -272,30 +254,24 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     call.before = (call.before ?? Promise.resolve())
       .then(async () => (await deserializer.deserialize(message)) as Omit<ReplyPacket, 'kind' | 'code'>)
       .then((deserialized) => this.#deliver({ kind, code, ...deserialized }, peer, call))
-      .catch((error: unknown) => this.#settle(call, { err: error, isDisposed: true }));
+      .catch((error: unknown) => call.settle({ err: error, isDisposed: true }));
   }
 
-  #deliver({ err, code, response, isDisposed }: ReplyPacket, peer: PeerAddress, call: Call): void {
+  #deliver({ err, code, response, isDisposed }: ReplyPacket, peer: PeerAddress, call: ClientCall): void {
     if (code !== undefined) {
       const text = typeof err === 'string' ? err : code;
-      return this.#settle(call, { err: new PeerRefusedError(peer, code, text), isDisposed: true });
+      return call.settle({ err: new PeerRefusedError(peer, code, text), isDisposed: true });
     }
     // Nest takes a falsy error for none, and the request would never end.
-    if (!isMissing(err)) return this.#settle(call, { err: err || EMPTY_ERROR });
-    if (isDisposed === true) return this.#settle(call, { response, isDisposed });
-    if (this.#inFlight.has(call)) call.callback({ response });
-  }
-
-  #settle(call: Call, packet: WritePacket): void {
-    if (!this.#inFlight.delete(call)) return;
-    call.forgetSignal?.();
-    call.callback(packet);
+    if (!isMissing(err)) return call.settle({ err: err || EMPTY_ERROR });
+    if (isDisposed === true) return call.settle({ response, isDisposed });
+    call.tell({ response });
   }
 
   async #close(): Promise<void> {
     for (const call of this.#inFlight) {
       call.giveUp();
-      this.#settle(call, { err: new EndpointClosedError(), isDisposed: true });
+      call.settle({ err: new EndpointClosedError(), isDisposed: true });
     }
     if (this.#own !== undefined) {
       const { options, environment } = this.#own;
@@ -311,16 +287,6 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
 interface OwnSocket {
   readonly options: ResolvedClientOptions;
   readonly environment: UdpEnvironment;
-}
-
-/** A `send` that waits for replies. */
-interface Call {
-  readonly callback: (packet: WritePacket) => void;
-  giveUp: () => void;
-  /** Set while a signal may abort it. */
-  forgetSignal?: () => void;
-  /** Replies that an asynchronous deserializer works on. */
-  before?: Promise<void>;
 }
 
 function mergeMetadata(

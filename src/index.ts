@@ -25,7 +25,9 @@ export type {
   PacketMetadata,
   RawPacket,
   ReplyPacket,
+  ReplyStamp,
   RequestPacket,
+  RequestStamp,
   TransportCode,
 } from './codec/packet.js';
 export { RawCodec } from './codec/raw.codec.js';
@@ -43,17 +45,27 @@ export {
   EndpointClosedError,
   HostNotFoundError,
   MessageTooLargeError,
+  OutcomeUnknownError,
+  PeerBusyError,
   PeerRefusedError,
   PeerUnreachableError,
   QueueOverflowError,
   QueueTimeoutError,
+  RequestAbortedError,
   RequestTimeoutError,
   SendFailedError,
+  StreamLostError,
   TooManyPeersError,
   TooManyRequestsError,
 } from './endpoint/endpoint.errors.js';
 export type { DropEvent, OverflowEvent, UdpEvents } from './endpoint/endpoint.events.js';
 export type { UdpEndpointOptions } from './endpoint/endpoint.options.js';
+export type {
+  AskingOptions,
+  DuplicateOptions,
+  ReassemblyOptions,
+  ServingOptions,
+} from './endpoint/exchange.options.js';
 export type { PeerLike } from './endpoint/host-cache.js';
 export type { Scheduler } from './endpoint/scheduler.js';
 export type {
@@ -78,6 +90,7 @@ export type {
   ClassStats,
   DirectionStats,
   EndpointStats,
+  ExchangeStats,
   HandlerLimitStats,
   HandlerStats,
   LimitStats,

@@ -1,5 +1,5 @@
 import type { PeerAddress } from '../common/peer-address.js';
-import type { InboundPacket, Packet, PacketId } from './packet.js';
+import type { InboundPacket, Packet, PacketId, ReplyStamp, RequestStamp } from './packet.js';
 
 /** What surrounds a packet that is to become bytes. */
 export interface EncodeContext {
@@ -51,4 +51,12 @@ export interface DatagramCodec {
    * is in use is asked for again. Without it, ids are 64 random bits in 16 hexadecimal digits.
    */
   createId?(): PacketId;
+
+  /**
+   * Writes another stamp over that of a packet of its own, in place and of the same length, so that one that is
+   * sent again need not be encoded again. Codecs whose `exchange` is true have it.
+   *
+   * @param datagram what `encode` returned for a packet with a stamp of this kind
+   */
+  restamp?(datagram: Uint8Array, stamp: RequestStamp | ReplyStamp): void;
 }

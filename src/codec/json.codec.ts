@@ -1,6 +1,7 @@
 import type { DatagramCodec } from './datagram-codec.js';
 import { MalformedDatagramError } from './malformed-datagram.error.js';
-import type { Packet, PacketId, PacketMetadata, ReplyPacket } from './packet.js';
+import type { Packet, PacketId, PacketMetadata, ReplyPacket, ReplyStamp, RequestStamp } from './packet.js';
+import { isExchangeId, stampToText, textToReplyStamp, textToRequestStamp } from './stamp.js';
 
 /**
  * Nest's own JSON, one packet a datagram, so that `nc -u` is a client:
@@ -10,7 +11,7 @@ import type { Packet, PacketId, PacketMetadata, ReplyPacket } from './packet.js'
  */
 export class JsonCodec implements DatagramCodec {
   readonly name = 'json';
-  readonly exchange = true;
+  readonly exchange: boolean = true;
 
   decode(datagram: Uint8Array): Packet {
     const message = parse(datagram);
@@ -22,7 +23,16 @@ export class JsonCodec implements DatagramCodec {
   }
 
   encode(packet: Packet): Uint8Array {
-    return Buffer.from(JSON.stringify(toMessage(packet)), 'utf8');
+    const text = JSON.stringify(toMessage(packet));
+    const stamp = 'stamp' in packet ? packet.stamp : undefined;
+    if (stamp === undefined) return Buffer.from(text, 'utf8');
+    // First of all keys, so that restamp() knows where it stands.
+    return Buffer.from(`${STAMP_HEAD}${stampToText(stamp)}",${text.slice(1)}`, 'utf8');
+  }
+
+  restamp(datagram: Uint8Array, stamp: RequestStamp | ReplyStamp): void {
+    const text = stampToText(stamp);
+    for (let i = 0; i < text.length; i++) datagram[STAMP_HEAD.length + i] = text.charCodeAt(i);
   }
 }
 
@@ -51,16 +61,33 @@ function textOf(datagram: Uint8Array): string {
   return buffer.toString('utf8');
 }
 
-function toQuestion({ pattern, data, id, metadata }: Message): Packet {
+function toQuestion({ pattern, data, id, metadata, v, x }: Message): Packet {
   if (!isPattern(pattern)) throw new MalformedDatagramError('pattern of a wrong type');
   if (metadata !== undefined && !isMetadata(metadata)) {
     throw new MalformedDatagramError('metadata of a wrong type');
   }
-  if (id === undefined) return { kind: 'event', pattern, data, metadata };
-  return { kind: 'request', id: checkId(id), pattern, data, metadata };
+  const stamp = v === EXCHANGE_VERSION ? textToRequestStamp(x) : undefined;
+  if (id === undefined) {
+    return {
+      kind: 'event',
+      pattern,
+      data,
+      metadata,
+      stamp: stamp?.eventId === undefined ? undefined : stamp,
+    };
+  }
+  const isStamped = stamp !== undefined && stamp.eventId === undefined && isExchangeId(id);
+  return {
+    kind: 'request',
+    id: checkId(id),
+    pattern,
+    data,
+    metadata,
+    stamp: isStamped ? stamp : undefined,
+  };
 }
 
-function toReply({ id, response, err, status, isDisposed, code }: Message): ReplyPacket {
+function toReply({ id, response, err, status, isDisposed, code, v, x }: Message): ReplyPacket {
   return {
     kind: 'reply',
     id: checkId(id),
@@ -69,6 +96,7 @@ function toReply({ id, response, err, status, isDisposed, code }: Message): Repl
     isDisposed: isDisposed === true,
     status: typeof status === 'string' ? status : undefined,
     code: typeof code === 'string' ? code : undefined,
+    stamp: v === EXCHANGE_VERSION ? textToReplyStamp(x) : undefined,
   };
 }
 
@@ -120,6 +148,11 @@ function checkId(id: unknown): PacketId {
   if (typeof id === 'string' || (typeof id === 'number' && Number.isFinite(id))) return id;
   throw new MalformedDatagramError('id of a wrong type');
 }
+
+// Packets of other versions are read as plain ones: what they mean by `x` is not known here.
+const EXCHANGE_VERSION = 1;
+
+const STAMP_HEAD = `{"v":${EXCHANGE_VERSION},"x":"`;
 
 // Valid as the first byte of neither UTF-8 (RFC 3629 section 3) nor MessagePack: kept for binary frames.
 const BINARY_FRAME = 0xc1;

@@ -48,16 +48,28 @@ export class DatagramDroppedError extends ThrottledUdpError {
   }
 }
 
-/** A message is larger than one datagram may be. */
+/** A message is larger than one datagram, or all its segments, may be. */
 export class MessageTooLargeError extends ThrottledUdpError {
   override readonly name = 'MessageTooLargeError';
   readonly code = 'UDP_MESSAGE_TOO_LARGE';
 
+  /** @param what whose bound it is: a datagram's, or that of messages in segments */
   constructor(
     readonly bytes: number,
     readonly limitBytes: number,
+    what: 'a datagram' | 'a message in segments' = 'a datagram',
   ) {
-    super(`message of ${bytes} bytes is larger than a datagram of at most ${limitBytes} bytes`);
+    super(`message of ${bytes} bytes is larger than ${what} of at most ${limitBytes} bytes`);
+  }
+}
+
+/** A reply was not sent: whoever asked for it has stopped waiting. */
+export class NobodyWaitsError extends ThrottledUdpError {
+  override readonly name = 'NobodyWaitsError';
+  readonly code = 'UDP_NOBODY_WAITS';
+
+  constructor(readonly peer: PeerAddress) {
+    super(`a datagram for ${peer} was not sent: nobody waits for it any more`);
   }
 }
 
@@ -117,7 +129,7 @@ export class EndpointClosedError extends ThrottledUdpError {
   }
 }
 
-/** Nobody answered in time. Whether the handler ran is not known. */
+/** Nobody answered in time. Whether the handler ran is not known, unless `phase` is `'line'`. */
 export class RequestTimeoutError extends ThrottledUdpError {
   override readonly name = 'RequestTimeoutError';
   readonly code = 'UDP_REQUEST_TIMEOUT';
@@ -125,21 +137,77 @@ export class RequestTimeoutError extends ThrottledUdpError {
   /**
    * @param peer `host:port` when the time was over before its address was known
    * @param values replies that had arrived before the silence; 0 unless the answer was a stream
+   * @param attempts copies of the request that left, or tried to
+   * @param phase how far it came: it waited in line here, nobody said a word (`silent`), the peer was working
+   *   on it (`running`), or a stream stopped (`stream`)
    */
   constructor(
     readonly peer: PeerAddress | string,
     readonly timeoutMs: number,
     readonly values: number,
+    readonly attempts = 1,
+    readonly phase: 'line' | 'silent' | 'running' | 'stream' = values === 0 ? 'silent' : 'stream',
   ) {
     super(
       values === 0
-        ? `no reply from ${peer} within ${timeoutMs} ms`
+        ? `no reply from ${peer} within ${timeoutMs} ms${PHASES[phase]}`
         : `no further reply from ${peer} within ${timeoutMs} ms, after ${values}`,
     );
   }
 }
 
-/** More requests wait for replies than `maxPendingRequests` allows. */
+/**
+ * The peer had the request, or may have had it, and cannot say any more what became of it: it was restarted, or
+ * has forgotten. The handler has run once or not at all; only the application can find out which.
+ */
+export class OutcomeUnknownError extends ThrottledUdpError {
+  override readonly name = 'OutcomeUnknownError';
+  readonly code = 'UDP_OUTCOME_UNKNOWN';
+
+  constructor(readonly peer: PeerAddress) {
+    super(`${peer} cannot say what became of the request: it may have run once, or not at all`);
+  }
+}
+
+/** The peer was too busy to take the request, until its time was up. The handler has not run. */
+export class PeerBusyError extends ThrottledUdpError {
+  override readonly name = 'PeerBusyError';
+  readonly code = 'UDP_BUSY';
+
+  constructor(
+    readonly peer: PeerAddress,
+    readonly retryAfterMs: number,
+    readonly attempts: number,
+  ) {
+    super(`${peer} is busy: refused ${attempts} times, the last time for another ${retryAfterMs} ms`);
+  }
+}
+
+/** A stream ended before its end: the peer has given it up, because this side was silent for too long. */
+export class StreamLostError extends ThrottledUdpError {
+  override readonly name = 'StreamLostError';
+  readonly code = 'UDP_STREAM_LOST';
+
+  /** @param values values that had arrived before */
+  constructor(
+    readonly peer: PeerAddress,
+    readonly values: number,
+  ) {
+    super(`${peer} has given up a stream after ${values} values: this side was not heard for too long`);
+  }
+}
+
+/** The caller has given the request up, by its signal; `cause` is the reason that the signal gives. */
+export class RequestAbortedError extends ThrottledUdpError {
+  override readonly name = 'RequestAbortedError';
+  readonly code = 'UDP_REQUEST_ABORTED';
+
+  constructor(cause: unknown) {
+    super('the request was aborted by its signal', { cause });
+  }
+}
+
+/** More requests wait for replies than `maxPendingRequests` allows, or in line for one peer than `maxWaiting`. */
 export class TooManyRequestsError extends ThrottledUdpError {
   override readonly name = 'TooManyRequestsError';
   readonly code = 'UDP_TOO_MANY_REQUESTS';
@@ -196,6 +264,13 @@ export function errnoOf(cause: unknown): string {
   const { code, message } = (cause ?? {}) as { code?: unknown; message?: unknown };
   return typeof code === 'string' ? code : String(message ?? cause);
 }
+
+const PHASES = {
+  line: ': it has waited in line behind others',
+  silent: '',
+  running: ': its handler was still running',
+  stream: '',
+} as const;
 
 const HINTS: Readonly<Record<string, string>> = {
   EACCES: ' (permission denied; broadcast addresses need socket.broadcast: true)',

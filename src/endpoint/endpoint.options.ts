@@ -28,7 +28,11 @@ export interface UdpEndpointOptions {
   readonly trafficClasses?: TrafficClassesOptions;
   /** What a datagram costs of all limits and queues beside its payload. @default 'payload' */
   readonly overhead?: Overhead;
-  /** Largest datagram sent, in bytes of payload, 1 to 65507; a larger message is refused. @default 65507 */
+  /**
+   * Largest datagram sent, in bytes of payload, 1 to 65507. Larger messages travel in segments where the codec
+   * carries the exchange and this is 256 or more; else they are refused.
+   * @default 1232 where the codec carries the exchange, else 65507
+   */
   readonly maxDatagramSize?: number;
   /** Receive buffer asked of the kernel; `stats()` tells what it granted. @default the kernel's */
   readonly recvBufferSize?: ByteSize;
@@ -57,9 +61,16 @@ export interface EndpointOptions {
 /**
  * Reads the fields of an endpoint from an object that holds more of them.
  *
+ * @param canSegment whether messages that are larger than a datagram can travel
  * @throws {InvalidOptionError} naming the field
  */
-export function readEndpointOptions(reader: OptionReader, host: string, port: number): EndpointOptions {
+export function readEndpointOptions(
+  reader: OptionReader,
+  host: string,
+  port: number,
+  canSegment = false,
+): EndpointOptions {
+  const maxDatagramSize = canSegment ? UNFRAGMENTED_UDP_PAYLOAD : MAX_UDP_PAYLOAD;
   return Object.freeze({
     host,
     port,
@@ -69,7 +80,7 @@ export function readEndpointOptions(reader: OptionReader, host: string, port: nu
     queue: resolveQueue(reader.any('queue'), 'queue'),
     trafficClasses: resolveTrafficClasses(reader.any('trafficClasses'), 'trafficClasses'),
     costOf: resolveOverhead(reader.any('overhead'), 'overhead'),
-    maxDatagramSize: reader.integer('maxDatagramSize', 1, MAX_UDP_PAYLOAD, MAX_UDP_PAYLOAD),
+    maxDatagramSize: reader.integer('maxDatagramSize', 1, MAX_UDP_PAYLOAD, maxDatagramSize),
     socket: resolveSocketOptions(
       reader.any('socket'),
       host,
@@ -93,3 +104,6 @@ const MAX_BUFFER_SIZE = 2 ** 31 - 1;
 
 // 65535 bytes of an IPv4 datagram less 20 of IP header and 8 of UDP header (RFC 791, RFC 768).
 const MAX_UDP_PAYLOAD = 65_507;
+
+// 1280 bytes, which every IPv6 path carries whole (RFC 8200 section 5), less 40 of IPv6 and 8 of UDP header.
+const UNFRAGMENTED_UDP_PAYLOAD = 1232;

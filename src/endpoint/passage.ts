@@ -9,8 +9,8 @@ export interface Passage {
   readonly limit: HandlerLimit | undefined;
   /** Passes no limit at all, and no queue. */
   readonly isUnmetered: boolean;
-  /** A short error, which goes before others to its peer, and may be queued when they no longer are. */
-  readonly isRefusal: boolean;
+  /** Short errors and frames: they go before others to their peer, and may be queued when those no longer are. */
+  readonly isUrgent: boolean;
 }
 
 /** The way of one handler's replies, whose limit can be set while it runs. */
@@ -23,8 +23,11 @@ export const USUAL_PASSAGE: Passage = Object.freeze({
   rank: DEFAULT_RANK,
   limit: undefined,
   isUnmetered: false,
-  isRefusal: false,
+  isUrgent: false,
 });
 
 /** The way of short errors. */
-export const REFUSAL_PASSAGE: Passage = Object.freeze({ ...USUAL_PASSAGE, isRefusal: true });
+export const REFUSAL_PASSAGE: Passage = Object.freeze({ ...USUAL_PASSAGE, isUrgent: true });
+
+/** The way of the smallest frames, which make everything else go on. */
+export const CONTROL_PASSAGE: Passage = Object.freeze({ ...REFUSAL_PASSAGE, rank: 0 });

@@ -6,6 +6,8 @@ import { systemScheduler, type Scheduler } from './scheduler.js';
 export interface UdpEnvironment {
   readonly scheduler: Scheduler;
   readonly createSocket: DatagramSocketFactory;
+  /** Numbers in [0, 1): jitter between clients, no secrets. @default Math.random */
+  readonly random?: () => number;
 }
 
 /** The machine: its clock, its timers, its sockets. */

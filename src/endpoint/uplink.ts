@@ -11,6 +11,7 @@ import {
   EndpointClosedError,
   errnoOf,
   MessageTooLargeError,
+  NobodyWaitsError,
   QueueOverflowError,
   QueueTimeoutError,
   SendFailedError,
@@ -24,8 +25,13 @@ import type { Scheduler } from './scheduler.js';
 import { SendRetry, type Retryable } from './send-retry.js';
 import { DirectionThrottle } from './throttle.js';
 
-/** Told what became of a datagram: one of the two, exactly once. */
+/** Told what became of a datagram: `left` or `dropped`, exactly once. */
 export interface Fate {
+  /**
+   * Asked at the last instant, perhaps twice, whether it is still wanted; its bytes, though not their number,
+   * may be changed then. `false` drops it with a {@link NobodyWaitsError}.
+   */
+  leaving?(nowMs: number): boolean;
   /** The kernel has it. */
   left(nowMs: number): void;
   /** It will never leave. */
@@ -66,7 +72,7 @@ export class Uplink {
     this.#shaper = new FairShaper(
       { bandwidth, queue, peers: perPeer.upload, classes },
       scheduler.now(),
-      (item, reason) => this.#lose(item, reason),
+      (item, reason) => (reason === 'unwanted' ? this.#refuse(item, reason) : this.#lose(item, reason)),
     );
     this.#losses = new LossReport('upload', this.#figures, this.#shaper, events);
     this.#retry = new SendRetry<Outbound>(scheduler, transmit);
@@ -144,7 +150,8 @@ export class Uplink {
     else this.#refuse(outbound, verdict);
   }
 
-  #transmit(batch: readonly Outbound[]): void {
+  #transmit(released: readonly Outbound[]): void {
+    const batch = this.#wanted(released);
     this.#underWay += batch.length;
     for (const { bytes } of batch) this.#underWayBytes += bytes;
     // What the kernel had no room for goes first.
@@ -152,6 +159,17 @@ export class Uplink {
     const sendable = isClear ? batch : batch.filter((outbound) => !this.#retry.joinLine(outbound));
     if (sendable.length > 0) this.parts.transmit(sendable);
     this.#losses.relieved();
+  }
+
+  /** What is still wanted; the rest is dropped. */
+  #wanted(released: readonly Outbound[]): readonly Outbound[] {
+    const nowMs = this.parts.scheduler.now();
+    if (released.every((outbound) => outbound.isWanted(nowMs))) return released;
+    return released.filter((outbound) => {
+      if (outbound.isWanted(nowMs)) return true;
+      this.#refuse(outbound, 'unwanted');
+      return false;
+    });
   }
 
   readonly #onDone = (outbound: Outbound, error: Error | undefined): void => {
@@ -207,6 +225,8 @@ export class Uplink {
         return new MessageTooLargeError(data.length, this.options.maxDatagramSize);
       case 'expired':
         return new QueueTimeoutError(peer, queuedBytes, queueLimits.maxAgeMs);
+      case 'unwanted':
+        return new NobodyWaitsError(peer);
       default:
         return new QueueOverflowError(peer, waitingBytes, queueLimits.maxBytes, waiting);
     }
@@ -255,7 +275,11 @@ export class Outbound extends Shaped implements Retryable {
     super();
     this.rank = passage.rank;
     this.limit = passage.limit;
-    this.isUrgent = passage.isRefusal && data.length <= MAX_REFUSAL_BYTES;
+    this.isUrgent = passage.isUrgent && data.length <= MAX_URGENT_BYTES;
+  }
+
+  override isWanted(nowMs: number): boolean {
+    return this.fate?.leaving?.(nowMs) !== false;
   }
 
   done(error?: Error): void {
@@ -268,7 +292,7 @@ export class Outbound extends Shaped implements Retryable {
   }
 }
 
-type RefusalReason = 'too-large' | Exclude<Verdict, 'pass' | 'queued' | 'dropped'>;
+type RefusalReason = 'too-large' | 'unwanted' | Exclude<Verdict, 'pass' | 'queued' | 'dropped'>;
 
 // Room for an id, a code and a sentence; anything longer waits its turn.
-const MAX_REFUSAL_BYTES = 512;
+const MAX_URGENT_BYTES = 512;

@@ -23,7 +23,7 @@ import type { ClassTerms } from './traffic-class.options.js';
 export type Verdict = 'pass' | 'queued' | 'overflow' | 'dropped' | 'expired' | 'exceeded';
 
 /** Why a datagram was dropped that had been queued. */
-export type QueueDropReason = 'overflow' | 'aqm';
+export type QueueDropReason = 'overflow' | 'aqm' | 'unwanted';
 
 /** What waits of something. */
 export interface Waiting {
@@ -96,6 +96,10 @@ export class FairShaper<T extends Shaped> {
       if (flow === undefined || head === undefined) return undefined;
       this.#spilledBytes += this.#limit.spilledBytes(nowMs);
       if (!this.#limit.conforms(head.bytes, nowMs)) return undefined;
+      if (!head.isWanted(nowMs)) {
+        this.#drop(head, 'unwanted', nowMs);
+        continue;
+      }
       if (this.#queue.aqm === 'codel' && this.#isLate(flow, head, nowMs)) {
         this.#drop(head, 'aqm', nowMs);
         continue;

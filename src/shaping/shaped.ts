@@ -19,6 +19,11 @@ export abstract class Shaped {
    */
   abstract readonly isUrgent: boolean;
 
+  /** Asked when its turn has come: one that nobody wants any more is dropped, and takes nothing from a limit. */
+  isWanted(_nowMs: number): boolean {
+    return true;
+  }
+
   /** When it was queued, monotonic milliseconds; {@link UNQUEUED} for one that went at once. */
   queuedAtMs = UNQUEUED;
   /** Where it waits; `undefined` while it does not. */

@@ -84,6 +84,63 @@ export interface PacketStats {
   readonly inFlight: number;
   /** Requests of ours that nobody answered in time. */
   readonly timeouts: number;
+  /** Retransmission, duplicates, streams and segments; `undefined` where the codec does not carry them. */
+  readonly exchange: ExchangeStats | undefined;
+}
+
+/** What it took to carry requests, replies and streams over a bad network; both sides of one socket. */
+export interface ExchangeStats {
+  /** Copies of requests and confirmable events beyond the first. */
+  readonly retransmissions: number;
+  /** Times we asked what became of a request or a stream. */
+  readonly probes: number;
+  /** Times we said that a handler runs, or that its reply waits. */
+  readonly pendings: number;
+  /** Requests that were told to come back later. */
+  readonly refusedBusy: number;
+  /** Requests of peers that they gave up. */
+  readonly cancelled: number;
+  /** Requests and confirmable events that had been seen before; none of them ran again. */
+  readonly duplicates: number;
+  /** Of these, answered with the word that the handler runs. */
+  readonly duplicatesPending: number;
+  /** Of these, answered with the stored reply. */
+  readonly duplicatesAnswered: number;
+  /** Requests refused because they may have run: their record is gone, or they are of an earlier life. */
+  readonly outcomesUnknown: number;
+  /** Requests and streams given up because their client was silent. */
+  readonly leasesExpired: number;
+  /** Replies that were not sent, because nobody waits for them any more. */
+  readonly unwantedReplies: number;
+  /** Segments of large messages and streams handed out, copies included. */
+  readonly segmentsSent: number;
+  /** Of these, copies beyond the first. */
+  readonly segmentsRetransmitted: number;
+  /** Segments that arrived and were taken. */
+  readonly segmentsReceived: number;
+  /** Segments that arrived again. */
+  readonly segmentsRepeated: number;
+  /** Segments without room, or that contradict their run. */
+  readonly segmentsRefused: number;
+  /** Acknowledgements sent. */
+  readonly acknowledgements: number;
+  /** Frames that belong to no request, event or stream. */
+  readonly unknownFrames: number;
+
+  /** Requests of ours in line for a place among those in flight. */
+  readonly waiting: number;
+  /** Requests of peers that run, or whose reply waits to leave. */
+  readonly running: number;
+  /** Requests of peers that are remembered. */
+  readonly stored: number;
+  /** Bytes of stored replies. */
+  readonly storedBytes: number;
+  /** Runs of segments that are open, in both directions. */
+  readonly streams: number;
+  /** Bytes of messages that are here in part. */
+  readonly reassemblyBytes: number;
+  /** Peers whose round trip is remembered. */
+  readonly peers: number;
 }
 
 /** What the handlers did. */

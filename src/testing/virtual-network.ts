@@ -81,6 +81,7 @@ export class VirtualNetwork {
     return {
       scheduler: this.#clock,
       createSocket: (options, events) => new VirtualSocket(link, options, events),
+      random: () => this.#random.next(),
     };
   }
 

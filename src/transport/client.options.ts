@@ -7,8 +7,14 @@ import {
   type EndpointOptions,
   type UdpEndpointOptions,
 } from '../endpoint/endpoint.options.js';
+import {
+  readExchangeOptions,
+  type AskingOptions,
+  type ExchangeLimits,
+} from '../endpoint/exchange.options.js';
+import { carriesExchange } from '../endpoint/exchange-parts.js';
 import type { PeerLike } from '../endpoint/host-cache.js';
-import type { RequestTimes } from '../endpoint/packet-channel.js';
+import type { RequestTimes } from '../endpoint/asking.js';
 import { DRAIN_TIMEOUT_MS, readCodec, readMaxPending } from './transport.options.js';
 
 /** What a client says, to whom, and how long it waits; all that a client on a shared socket can choose. */
@@ -24,6 +30,11 @@ export interface ThrottledUdpCallOptions {
   readonly timeout?: number;
   /** Milliseconds from one value of a stream to the next; `Infinity` waits for ever. @default 30000 */
   readonly streamTimeout?: number;
+  /**
+   * Whether `emit` completes only when the service has the event, which is sent again until then or until
+   * `timeout`. Else events are sent once. Records can choose for themselves. @default false
+   */
+  readonly confirmable?: boolean;
   /** Nest's hook on outgoing packets: gets and returns `{ pattern, data, metadata }`. */
   readonly serializer?: ProducerSerializer;
   /** Nest's hook on replies: gets and returns `{ id, response, err, status, isDisposed }`. */
@@ -31,7 +42,8 @@ export interface ThrottledUdpCallOptions {
 }
 
 /** Options of a {@link ThrottledUdpClient} with a socket of its own. */
-export interface ThrottledUdpClientOptions extends ThrottledUdpCallOptions, UdpEndpointOptions {
+export interface ThrottledUdpClientOptions
+  extends ThrottledUdpCallOptions, UdpEndpointOptions, AskingOptions {
   /** The protocol. @default new JsonCodec() */
   readonly codec?: DatagramCodec;
   /** Requests that may wait for replies at once. @default 65536 */
@@ -54,6 +66,7 @@ export interface ThrottledUdpClientOptions extends ThrottledUdpCallOptions, UdpE
 export interface ResolvedCallOptions {
   readonly server: PeerLike;
   readonly times: RequestTimes;
+  readonly confirmable: boolean;
   readonly serializer: ProducerSerializer | undefined;
   readonly deserializer: ProducerDeserializer | undefined;
 }
@@ -62,6 +75,7 @@ export interface ResolvedCallOptions {
 export interface ResolvedClientOptions extends ResolvedCallOptions {
   readonly endpoint: EndpointOptions;
   readonly codec: DatagramCodec;
+  readonly exchange: ExchangeLimits;
   readonly maxPendingRequests: number;
   readonly connected: boolean;
   readonly drainTimeoutMs: number;
@@ -72,10 +86,13 @@ export function resolveClientOptions(options: ThrottledUdpClientOptions | undefi
   const reader = new OptionReader(options, '');
   const call = readCallOptions(reader);
   const localHost = reader.read('localHost', asHost, undefined) ?? anyAddressFor(call.server.host, options);
+  const codec = readCodec(reader);
+  const localPort = reader.port('localPort', 0);
   const resolved: ResolvedClientOptions = {
     ...call,
-    endpoint: readEndpointOptions(reader, localHost, reader.port('localPort', 0)),
-    codec: readCodec(reader),
+    endpoint: readEndpointOptions(reader, localHost, localPort, carriesExchange(codec)),
+    codec,
+    exchange: readExchangeOptions(reader, false),
     maxPendingRequests: readMaxPending(reader),
     connected: reader.boolean('connected', false),
     drainTimeoutMs: reader.duration('drainTimeout', DRAIN_TIMEOUT_MS),
@@ -107,6 +124,7 @@ function readCallOptions(reader: OptionReader): ResolvedCallOptions {
       timeoutMs: reader.read('timeout', asTimeout, 5000),
       streamTimeoutMs: reader.read('streamTimeout', asTimeout, 30_000),
     },
+    confirmable: reader.boolean('confirmable', false),
     serializer: reader.implementing<ProducerSerializer>('serializer', ['serialize']),
     deserializer: reader.implementing<ProducerDeserializer>('deserializer', ['deserialize']),
   };

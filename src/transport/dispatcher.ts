@@ -4,6 +4,7 @@ import { BUSY } from '../endpoint/busy-replies.js';
 import type { PacketChannel } from '../endpoint/packet-channel.js';
 import { USUAL_PASSAGE } from '../endpoint/passage.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
+import type { Served } from '../endpoint/served.js';
 import type { InboundDatagram } from '../endpoint/downlink.js';
 import type { HandlerStats } from '../telemetry/stats.js';
 import type { HandlerRegistry, RoutedHandler } from './handler-registry.js';
@@ -50,12 +51,12 @@ export class Dispatcher implements PumpOwner {
     this.serializer = parts.serializer;
   }
 
-  /** Takes one packet. Never throws. */
-  readonly accept = (packet: InboundPacket, datagram: InboundDatagram): void => {
-    if (this.#isClosing) return this.#refuse(packet, datagram, 'closing');
+  /** Takes one packet. Never throws. @param served its record, when it came over the exchange */
+  readonly accept = (packet: InboundPacket, datagram: InboundDatagram, served?: Served): void => {
+    if (this.#isClosing) return this.#refuse(packet, datagram, 'closing', served);
     if (packet.kind === 'raw') this.#handleRaw(packet, datagram);
-    else if (this.parts.deserializer === undefined) this.#handle(packet, datagram);
-    else void this.#deserialize(packet, datagram, this.parts.deserializer);
+    else if (this.parts.deserializer === undefined) this.#handle(packet, datagram, served);
+    else void this.#deserialize(packet, datagram, this.parts.deserializer, served);
   };
 
   /** Refuses what comes from now on. */
@@ -106,33 +107,48 @@ export class Dispatcher implements PumpOwner {
     packet: RequestPacket | EventPacket,
     datagram: InboundDatagram,
     deserializer: ConsumerDeserializer,
+    served: Served | undefined,
   ): Promise<void> {
-    const { kind: _kind, ...message } = packet;
+    const { kind: _kind, stamp: _stamp, ...message } = packet;
     try {
       const { id, pattern, data, metadata } = (await deserializer.deserialize(
         message,
       )) as Partial<RequestPacket>;
       const question = { pattern, data, metadata };
-      if (this.#isClosing) this.#refuse(packet, datagram, 'closing');
-      else if (id === undefined) this.#handle({ kind: 'event', ...question }, datagram);
-      else this.#handle({ kind: 'request', id, ...question }, datagram);
+      if (this.#isClosing) this.#refuse(packet, datagram, 'closing', served);
+      else if (id === undefined) this.#handle({ kind: 'event', ...question }, datagram, served);
+      else this.#handle({ kind: 'request', id, ...question }, datagram, served);
     } catch {
       this.channel.endpoint.countDrop(datagram, 'malformed: deserializer failed');
     }
   }
 
-  #handle(packet: RequestPacket | EventPacket, datagram: InboundDatagram): void {
+  #handle(packet: RequestPacket | EventPacket, datagram: InboundDatagram, served: Served | undefined): void {
     const handlers = this.parts.handlers.find(packet.pattern);
     const [first] = handlers;
-    if (first === undefined) return this.#refuse(packet, datagram, 'no-handler');
-    if (packet.kind === 'request' && this.channel.endpoint.isBusy(datagram.peer, first.passage)) {
+    if (first === undefined) return this.#refuse(packet, datagram, 'no-handler', served);
+    if (
+      packet.kind === 'request' &&
+      served === undefined &&
+      this.channel.endpoint.isBusy(datagram.peer, first.passage)
+    ) {
       return this.#refuseBusy(packet, datagram);
     }
+    if (served !== undefined) served.passage = first.passage;
+    if (packet.kind === 'event' && served !== undefined) this.channel.received(served);
     const name = this.parts.nameOf(packet.pattern);
     handlers.forEach((handler, index) => {
       // Several handlers of one event that somebody sends as a request: the first one answers.
       const form = packet.kind === 'request' && index === 0 ? new RequestReplies(packet.id) : SILENCE;
-      this.#run(handler, packet, name, packet.metadata, form, datagram);
+      this.#run(
+        handler,
+        packet,
+        name,
+        packet.metadata,
+        form,
+        datagram,
+        form === SILENCE ? undefined : served,
+      );
     });
   }
 
@@ -150,8 +166,9 @@ export class Dispatcher implements PumpOwner {
     metadata: EventPacket['metadata'],
     form: ReplyForm,
     datagram: InboundDatagram,
+    served?: Served,
   ): void {
-    const pump = new ReplyPump(this, form, packet, datagram, passage);
+    const pump = new ReplyPump(this, form, packet, datagram, passage, served);
     const context = new UdpContext(datagram, pattern, metadata, pump);
     this.#running.add(pump);
     const run = async (): Promise<void> => {
@@ -171,12 +188,20 @@ export class Dispatcher implements PumpOwner {
     }
   }
 
-  #refuse(packet: InboundPacket, datagram: InboundDatagram, code: 'closing' | 'no-handler'): void {
+  #refuse(
+    packet: InboundPacket,
+    datagram: InboundDatagram,
+    code: 'closing' | 'no-handler',
+    served?: Served,
+  ): void {
     if (code === 'closing') this.#counts.refusedClosing++;
     else if (packet.kind === 'request') this.#counts.unhandledRequests++;
     else this.#counts.unhandledEvents++;
-    if (packet.kind !== 'request') return this.channel.endpoint.countDrop(datagram, code);
-    this.#answer(packet, datagram, code, code === 'closing' ? CLOSING : NO_HANDLER);
+    if (packet.kind !== 'request') {
+      if (served !== undefined) this.channel.refuseEvent(served, code);
+      return this.channel.endpoint.countDrop(datagram, code);
+    }
+    this.#answer(packet, datagram, code, code === 'closing' ? CLOSING : NO_HANDLER, served);
   }
 
   /** Work whose answer would come too late is better not begun; most are told, within a budget of its own. */
@@ -186,8 +211,15 @@ export class Dispatcher implements PumpOwner {
     else this.channel.endpoint.countDrop(datagram, 'busy');
   }
 
-  #answer(packet: RequestPacket, datagram: InboundDatagram, code: TransportCode, text: string): void {
-    const pump = new ReplyPump(this, new RequestReplies(packet.id), packet, datagram, USUAL_PASSAGE);
+  #answer(
+    packet: RequestPacket,
+    datagram: InboundDatagram,
+    code: TransportCode,
+    text: string,
+    served?: Served,
+  ): void {
+    const form = new RequestReplies(packet.id);
+    const pump = new ReplyPump(this, form, packet, datagram, USUAL_PASSAGE, served);
     pump.refuse(code, text);
   }
 }

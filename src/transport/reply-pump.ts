@@ -17,6 +17,7 @@ import type { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Passage } from '../endpoint/passage.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
 import type { InboundDatagram } from '../endpoint/downlink.js';
+import type { Served, Worker } from '../endpoint/served.js';
 import type { Fate } from '../endpoint/uplink.js';
 import { flatten, isAsyncIterable, pullFrom } from './async-iterable.js';
 import type { ReplyForm } from './reply-form.js';
@@ -40,7 +41,7 @@ export interface PumpOwner {
  * Turns what one handler gives for one packet into replies: a value, an Observable, or an AsyncIterable, which
  * is pulled only as fast as replies leave. A reply that cannot be sent becomes a short error to the peer.
  */
-export class ReplyPump implements Fate {
+export class ReplyPump implements Fate, Worker {
   /** Called once at the end: Nest's processing hook. */
   onEnd: (() => void) | undefined;
 
@@ -62,7 +63,10 @@ export class ReplyPump implements Fate {
     private readonly packet: InboundPacket,
     private readonly datagram: InboundDatagram,
     private readonly passage: Passage,
-  ) {}
+    private readonly served?: Served,
+  ) {
+    if (served !== undefined) served.worker = this;
+  }
 
   /** Takes what the handler returned. */
   take(result: unknown): void {
@@ -90,6 +94,14 @@ export class ReplyPump implements Fate {
       this.#end();
     }
     this.#controller?.abort();
+  }
+
+  /** Stops, without a word: the peer has given the request up. The handler learns it by its signal. */
+  cancel(): void {
+    this.#controller?.abort();
+    if (this.#isOver) return;
+    this.#giveUpSource();
+    this.#end();
   }
 
   /** Resolves when every value given so far has left or been dropped; `undefined` when all have. */
@@ -164,7 +176,7 @@ export class ReplyPump implements Fate {
     const { serializer } = this.owner;
     if (serializer === undefined || packet.kind === 'raw') return this.#post(packet);
     try {
-      const { kind, code, ...message } = packet;
+      const { kind, code, stamp: _stamp, ...message } = packet;
       const serialized: unknown = serializer.serialize(message as OutgoingResponse);
       if (this.#serializing === undefined && !(serialized instanceof Promise)) {
         this.#post({ kind, code, ...(serialized as typeof message) });
@@ -191,7 +203,8 @@ export class ReplyPump implements Fate {
 
   #post(packet: ReplyPacket | RawPacket): void {
     try {
-      this.owner.channel.reply(packet, this.packet, this.datagram.peer, this, this.passage);
+      const { packet: to, datagram, passage, served } = this;
+      this.owner.channel.reply(packet, to, datagram.peer, this, passage, served);
     } catch (error) {
       this.#onUnsayable(error);
     }

@@ -7,13 +7,14 @@ import type { PeerAddress } from '../common/peer-address.js';
 import { rankOf } from '../common/traffic-class.js';
 import type { PacketMetadata, ReplyPacket } from '../codec/packet.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
+import type { Question } from '../endpoint/asking.js';
 import {
   EndpointClosedError,
   HostNotFoundError,
   PeerRefusedError,
   RequestTimeoutError,
 } from '../endpoint/endpoint.errors.js';
-import { PacketChannel, type Question } from '../endpoint/packet-channel.js';
+import { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Passage } from '../endpoint/passage.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
 import type { Throttle } from '../endpoint/throttle.js';
@@ -27,6 +28,7 @@ import {
   type ResolvedClientOptions,
   type ThrottledUdpClientOptions,
 } from './client.options.js';
+import { ClientCall } from './client-call.js';
 import { drain, within } from './drain.js';
 import { passageOfRank } from './send.options.js';
 import { UdpRecord, type UdpRecordOptions } from './udp.record.js';
@@ -61,7 +63,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   readonly #own: OwnSocket | undefined;
   readonly #channel: PacketChannel;
   readonly #scheduler: Scheduler;
-  readonly #inFlight = new Set<Call>();
+  readonly #inFlight = new Set<ClientCall>();
   #failedEvents = 0;
   #connecting: Promise<void> | undefined;
   #isConnected = false;
@@ -115,10 +117,11 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   /**
-   * Tells a server something, once, whether or not anybody subscribes.
+   * Tells a server something, whether or not anybody subscribes: once, or when it is confirmable until the
+   * server has it.
    *
-   * @returns an Observable that emits one `undefined` when the kernel has the datagram, or fails when it will
-   *   not get it
+   * @returns an Observable that emits one `undefined` when the kernel has the datagram, or the server a
+   *   confirmable event; or fails when they will not get it
    */
   override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
     if (isMissing(pattern) || isMissing(data)) return super.emit(pattern, data);
@@ -171,18 +174,21 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const call: Call = { callback, giveUp: ignore };
+    const call = new ClientCall(callback, (over) => this.#inFlight.delete(over));
     this.#inFlight.add(call);
-    this.#ask(packet, call).catch((error: unknown) => this.#settle(call, { err: error, isDisposed: true }));
-    return () => {
-      this.#inFlight.delete(call);
-      call.giveUp();
-    };
+    this.#ask(packet, call).catch((error: unknown) => call.settle({ err: error, isDisposed: true }));
+    return () => call.cancel();
   }
 
   protected async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
     const { question, options } = await this.#prepare(packet);
-    await this.#channel.notify(question, await this.#peerOf(options), passageFor(options));
+    const peer = await this.#peerOf(options);
+    const { confirmable, times } = this.#call;
+    const passage = passageFor(options);
+    const isConfirmable = options.confirmable ?? confirmable;
+    if (isConfirmable)
+      await this.#channel.confirm(question, peer, options.timeout ?? times.timeoutMs, passage);
+    else await this.#channel.notify(question, peer, passage);
     return undefined as T;
   }
 
@@ -190,7 +196,9 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     const events = new EndpointEvents((error) => this.logger.error(error));
     const endpoint = new UdpEndpoint(options.endpoint, events, environment);
     endpoint.onAbort = () => void this.close();
-    return new PacketChannel(endpoint, options.codec, environment.scheduler, options.maxPendingRequests);
+    const { codec, maxPendingRequests, exchange } = options;
+    const { scheduler, random } = environment;
+    return new PacketChannel(endpoint, codec, scheduler, maxPendingRequests, exchange, random);
   }
 
   async #connect(): Promise<void> {
@@ -213,9 +221,11 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     await this.dispatchEvent(this.#createPacket(pattern, data));
   }
 
-  async #ask(packet: ReadPacket, call: Call): Promise<void> {
+  async #ask(packet: ReadPacket, call: ClientCall): Promise<void> {
     const startMs = this.#scheduler.now();
     const { question, options } = await this.#prepare(packet);
+    call.heed(options.signal);
+    if (call.isOver) return;
     const { times } = this.#call;
     const timeoutMs = options.timeout ?? times.timeoutMs;
     const peer = await this.#reach(options, timeoutMs, startMs);
@@ -226,7 +236,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
       { ...times, timeoutMs, spentMs: this.#scheduler.now() - startMs },
       {
         reply: (reply) => this.#takeReply(reply, peer, call),
-        failed: (error) => this.#settle(call, { err: error, isDisposed: true }),
+        failed: (error) => call.settle({ err: error, isDisposed: true }),
       },
       passageFor(options),
     );
@@ -282,36 +292,32 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     return this.#channel.endpoint.resolve(peer ?? this.#call.server);
   }
 
-  #takeReply(reply: ReplyPacket, peer: PeerAddress, call: Call): void {
+  #takeReply(reply: ReplyPacket, peer: PeerAddress, call: ClientCall): void {
     const { deserializer } = this.#call;
     if (deserializer === undefined) return this.#deliver(reply, peer, call);
-    const { kind, code, ...message } = reply;
+    const { kind, code, stamp: _stamp, ...message } = reply;
     // Replies of one request stay in order, also when the deserializer takes its time.
     call.before = (call.before ?? Promise.resolve())
       .then(async () => (await deserializer.deserialize(message)) as Omit<ReplyPacket, 'kind' | 'code'>)
       .then((deserialized) => this.#deliver({ kind, code, ...deserialized }, peer, call))
-      .catch((error: unknown) => this.#settle(call, { err: error, isDisposed: true }));
+      .catch((error: unknown) => call.settle({ err: error, isDisposed: true }));
   }
 
-  #deliver({ err, code, response, isDisposed }: ReplyPacket, peer: PeerAddress, call: Call): void {
+  #deliver({ err, code, response, isDisposed }: ReplyPacket, peer: PeerAddress, call: ClientCall): void {
     if (code !== undefined) {
       const text = typeof err === 'string' ? err : code;
-      return this.#settle(call, { err: new PeerRefusedError(peer, code, text), isDisposed: true });
+      return call.settle({ err: new PeerRefusedError(peer, code, text), isDisposed: true });
     }
     // Nest takes a falsy error for none, and the request would never end.
-    if (!isMissing(err)) return this.#settle(call, { err: err || EMPTY_ERROR });
-    if (isDisposed === true) return this.#settle(call, { response, isDisposed });
-    if (this.#inFlight.has(call)) call.callback({ response });
-  }
-
-  #settle(call: Call, packet: WritePacket): void {
-    if (this.#inFlight.delete(call)) call.callback(packet);
+    if (!isMissing(err)) return call.settle({ err: err || EMPTY_ERROR });
+    if (isDisposed === true) return call.settle({ response, isDisposed });
+    call.tell({ response });
   }
 
   async #close(): Promise<void> {
     for (const call of this.#inFlight) {
       call.giveUp();
-      this.#settle(call, { err: new EndpointClosedError(), isDisposed: true });
+      call.settle({ err: new EndpointClosedError(), isDisposed: true });
     }
     if (this.#own !== undefined) {
       const { options, environment } = this.#own;
@@ -331,14 +337,6 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
 interface OwnSocket {
   readonly options: ResolvedClientOptions;
   readonly environment: UdpEnvironment;
-}
-
-/** A `send` that waits for replies. */
-interface Call {
-  readonly callback: (packet: WritePacket) => void;
-  giveUp: () => void;
-  /** Replies that an asynchronous deserializer works on. */
-  before?: Promise<void>;
 }
 
 function passageFor({ trafficClass }: UdpRecordOptions): Passage {

@@ -70,11 +70,18 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     this.#options = resolveTransportOptions(options);
     this.#environment = environment;
     this.transportId = getTransportId(this.#options.name);
-    const { endpoint, codec, serializer, deserializer, maxPendingRequests } = this.#options;
+    const { endpoint, codec, exchange, serializer, deserializer, maxPendingRequests } = this.#options;
     const { scheduler } = environment;
     const events = new EndpointEvents((error) => this.logger.error(error));
     this.#endpoint = new UdpEndpoint(endpoint, events, environment);
-    this.#channel = new PacketChannel(this.#endpoint, codec, scheduler, maxPendingRequests);
+    this.#channel = new PacketChannel(
+      this.#endpoint,
+      codec,
+      scheduler,
+      maxPendingRequests,
+      exchange,
+      environment.random,
+    );
     this.#dispatcher = new Dispatcher({
       channel: this.#channel,
       scheduler,
@@ -280,7 +287,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
 
   async #close(): Promise<void> {
     await this.stopIntake();
-    await drain(this.#endpoint.drained(), this.#drainTime(), this.#environment.scheduler);
+    await drain(this.#channel.drained(), this.#drainTime(), this.#environment.scheduler);
     await this.#channel.close();
     this._status$.next('closed');
   }

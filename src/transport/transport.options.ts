@@ -7,10 +7,17 @@ import {
   type EndpointOptions,
   type UdpEndpointOptions,
 } from '../endpoint/endpoint.options.js';
+import {
+  readExchangeOptions,
+  type AskingOptions,
+  type ExchangeLimits,
+  type ServingOptions,
+} from '../endpoint/exchange.options.js';
+import { carriesExchange } from '../endpoint/exchange-parts.js';
 import { DEFAULT_TRANSPORT } from './transport-id.js';
 
 /** Options of a {@link ThrottledUdpTransport}. Durations are milliseconds. */
-export interface ThrottledUdpTransportOptions extends UdpEndpointOptions {
+export interface ThrottledUdpTransportOptions extends UdpEndpointOptions, AskingOptions, ServingOptions {
   /** Tells several transports of one application apart. @default 'default' */
   readonly name?: string;
   /** Host name or address to bind. @default '127.0.0.1' */
@@ -34,6 +41,7 @@ export interface ResolvedTransportOptions {
   readonly name: string;
   readonly endpoint: EndpointOptions;
   readonly codec: DatagramCodec;
+  readonly exchange: ExchangeLimits;
   readonly serializer: ConsumerSerializer | undefined;
   readonly deserializer: ConsumerDeserializer | undefined;
   readonly maxPendingRequests: number;
@@ -46,10 +54,12 @@ export function resolveTransportOptions(
 ): ResolvedTransportOptions {
   const reader = new OptionReader(options, '');
   const host = reader.string('host', '127.0.0.1');
+  const codec = readCodec(reader);
   const resolved: ResolvedTransportOptions = {
     name: reader.string('name', DEFAULT_TRANSPORT),
-    endpoint: readEndpointOptions(reader, host, reader.port('port', 3000)),
-    codec: readCodec(reader),
+    endpoint: readEndpointOptions(reader, host, reader.port('port', 3000), carriesExchange(codec)),
+    codec,
+    exchange: readExchangeOptions(reader, true),
     serializer: reader.implementing<ConsumerSerializer>('serializer', ['serialize']),
     deserializer: reader.implementing<ConsumerDeserializer>('deserializer', ['deserialize']),
     maxPendingRequests: readMaxPending(reader),

@@ -48,7 +48,10 @@ export class UdpContext extends BaseRpcContext<[PeerAddress, string]> {
     return this.#pump.toEpochMs(this.#datagram.receivedAtMs);
   }
 
-  /** Aborted when the transport closes and has waited `drainTimeout` for this handler. */
+  /**
+   * Aborted when the peer gives the request up or is silent for longer than `lease`, and when the transport
+   * closes and has waited `drainTimeout` for this handler.
+   */
   getSignal(): AbortSignal {
     return this.#pump.signal;
   }

@@ -13,6 +13,10 @@ export interface UdpRecordOptions {
   readonly metadata?: PacketMetadata;
   /** Traffic class of the message on its way out. */
   readonly trafficClass?: TrafficClassName;
+  /** Of an event: whether `emit` waits until the service has it, instead of the client's `confirmable`. */
+  readonly confirmable?: boolean;
+  /** Gives the request up when it is aborted, here and at the service. */
+  readonly signal?: AbortSignal;
 }
 
 /** A payload with options of its own, made by {@link UdpRecordBuilder}. */
@@ -69,6 +73,18 @@ export class UdpRecordBuilder<T = unknown> {
   setTrafficClass(trafficClass: TrafficClassName): this {
     rankOf(trafficClass);
     this.#options = { ...this.#options, trafficClass };
+    return this;
+  }
+
+  /** Of an event: `emit` completes when the service has it. Requests are answered anyway. */
+  setConfirmable(confirmable = true): this {
+    this.#options = { ...this.#options, confirmable };
+    return this;
+  }
+
+  /** Gives the request up when it is aborted, here and at the service. */
+  setSignal(signal: AbortSignal): this {
+    this.#options = { ...this.#options, signal };
     return this;
   }
 

@@ -1,0 +1,260 @@
+import type { Frame, FrameHead, GoneReason, SegmentFrame } from './frame.js';
+import { MalformedDatagramError } from './malformed-datagram.error.js';
+
+/** Whether bytes are a binary frame, of whatever version. */
+export function isFrame(datagram: Uint8Array): boolean {
+  return datagram[0] === FRAME_MARK;
+}
+
+/**
+ * Reads one frame. Its payload and bitmap are views of the datagram.
+ *
+ * @throws {MalformedDatagramError} too short, or of a version or kind that is not known here
+ */
+export function decodeFrame(datagram: Uint8Array): Frame {
+  const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length);
+  if (bytes[0] !== FRAME_MARK || bytes[1] !== FRAME_VERSION) throw unknown();
+  const code = bytes[2] ?? 0;
+  const isAsking = (code & ASKING) !== 0;
+  const headBytes = isAsking ? ASKING_HEAD_BYTES : HEAD_BYTES;
+  if (bytes.length < headBytes) throw truncated();
+  const reader = new FrameReader(bytes, headBytes);
+  const head: FrameHead = {
+    id: bytes.toString('hex', ID_AT, EPOCH_AT),
+    epoch: bytes.readUInt32BE(EPOCH_AT),
+    client: isAsking ? bytes.toString('hex', CLIENT_AT, ASKING_HEAD_BYTES) : undefined,
+  };
+  const frame = decodeBody(code, bytes[FLAGS_AT] ?? 0, head, reader);
+  if (frame === undefined) throw unknown();
+  return frame;
+}
+
+/** @returns a new array of exactly the frame's bytes */
+export function encodeFrame(frame: Frame): Uint8Array {
+  const isAsking = frame.client !== undefined;
+  const headBytes = isAsking ? ASKING_HEAD_BYTES : HEAD_BYTES;
+  const bytes = Buffer.allocUnsafe(headBytes + bodyBytes(frame));
+  bytes[0] = FRAME_MARK;
+  bytes[1] = FRAME_VERSION;
+  bytes[2] = CODES[frame.kind] | (isAsking ? ASKING : 0);
+  bytes[FLAGS_AT] = flagsOf(frame);
+  bytes.write(frame.id, ID_AT, 'hex');
+  bytes.writeUInt32BE(frame.epoch, EPOCH_AT);
+  if (isAsking) bytes.write(frame.client, CLIENT_AT, 'hex');
+  encodeBody(frame, bytes, headBytes);
+  return bytes;
+}
+
+/** Bytes of a segment frame beside its payload. */
+export function segmentOverhead(isAsking: boolean, isFirst: boolean): number {
+  const ofSide = isAsking ? ASKING_HEAD_BYTES + AGE_BYTES : HEAD_BYTES;
+  return ofSide + SEQ_BYTES + (isFirst ? LENGTH_BYTES : 0);
+}
+
+function decodeBody(code: number, flags: number, head: FrameHead, reader: FrameReader): Frame | undefined {
+  switch (code) {
+    case CODES.pending:
+      return { kind: 'pending', ...head, waitMs: reader.uint32() };
+    case CODES.busy:
+      return { kind: 'busy', ...head, retryAfterMs: reader.uint32() };
+    case CODES.gone: {
+      const reason = GONE_REASONS[reader.uint8() - 1];
+      return reason === undefined ? undefined : { kind: 'gone', ...head, reason };
+    }
+    case CODES.received:
+      return { kind: 'received', ...head };
+    case CODES.cancelled:
+      return { kind: 'cancelled', ...head };
+    case CODES.cancel | ASKING:
+      return { kind: 'cancel', ...head, client: head.client ?? '' };
+    case CODES.probe | ASKING:
+      return { kind: 'probe', ...head, client: head.client ?? '' };
+    case CODES.ack:
+    case CODES.ack | ASKING:
+      return {
+        kind: 'ack',
+        ...head,
+        next: reader.uint32(),
+        window: reader.uint16(),
+        bitmap: reader.rest(MAX_BITMAP_BYTES),
+        wantsAnswer: (flags & WANTS_ANSWER) !== 0,
+      };
+    case CODES.segment:
+    case CODES.segment | ASKING:
+      return {
+        kind: 'segment',
+        ...head,
+        ageMs: head.client === undefined ? 0 : reader.uint32(),
+        seq: reader.uint32(),
+        messageBytes: (flags & FIRST) === 0 ? undefined : reader.uint32(),
+        isLast: (flags & LAST) !== 0,
+        isEnd: (flags & END) !== 0,
+        wantsAck: (flags & WANTS_ACK) !== 0,
+        payload: reader.rest(Infinity),
+      };
+    default:
+      return undefined;
+  }
+}
+
+function bodyBytes(frame: Frame): number {
+  switch (frame.kind) {
+    case 'pending':
+    case 'busy':
+      return 4;
+    case 'gone':
+      return 1;
+    case 'ack':
+      return 6 + frame.bitmap.length;
+    case 'segment': {
+      const head = frame.client === undefined ? HEAD_BYTES : ASKING_HEAD_BYTES;
+      const isFirst = frame.messageBytes !== undefined;
+      return segmentOverhead(frame.client !== undefined, isFirst) - head + frame.payload.length;
+    }
+    default:
+      return 0;
+  }
+}
+
+function encodeBody(frame: Frame, bytes: Buffer, at: number): void {
+  switch (frame.kind) {
+    case 'pending':
+      bytes.writeUInt32BE(frame.waitMs, at);
+      break;
+    case 'busy':
+      bytes.writeUInt32BE(frame.retryAfterMs, at);
+      break;
+    case 'gone':
+      bytes[at] = GONE_REASONS.indexOf(frame.reason) + 1;
+      break;
+    case 'ack':
+      bytes.writeUInt32BE(frame.next, at);
+      bytes.writeUInt16BE(frame.window, at + 4);
+      bytes.set(frame.bitmap, at + 6);
+      break;
+    case 'segment':
+      encodeSegment(frame, bytes, at);
+  }
+}
+
+function encodeSegment(frame: SegmentFrame, bytes: Buffer, at: number): void {
+  let offset = at;
+  if (frame.client !== undefined) offset = bytes.writeUInt32BE(Math.min(frame.ageMs, 0xffffffff), offset);
+  offset = bytes.writeUInt32BE(frame.seq, offset);
+  if (frame.messageBytes !== undefined) offset = bytes.writeUInt32BE(frame.messageBytes, offset);
+  bytes.set(frame.payload, offset);
+}
+
+function flagsOf(frame: Frame): number {
+  if (frame.kind === 'ack') return frame.wantsAnswer ? WANTS_ANSWER : 0;
+  if (frame.kind !== 'segment') return 0;
+  return (
+    (frame.messageBytes === undefined ? 0 : FIRST) |
+    (frame.isLast ? LAST : 0) |
+    (frame.isEnd ? END : 0) |
+    (frame.wantsAck ? WANTS_ACK : 0)
+  );
+}
+
+/** Reads numbers one after the other, and throws where the bytes end. */
+class FrameReader {
+  constructor(
+    private readonly bytes: Buffer,
+    private offset: number,
+  ) {}
+
+  uint8(): number {
+    return this.bytes.readUInt8(this.#step(1));
+  }
+
+  uint16(): number {
+    return this.bytes.readUInt16BE(this.#step(2));
+  }
+
+  uint32(): number {
+    return this.bytes.readUInt32BE(this.#step(4));
+  }
+
+  /** A view of what is left. */
+  rest(maxBytes: number): Uint8Array {
+    if (this.bytes.length - this.offset > maxBytes) throw truncated();
+    return this.bytes.subarray(this.offset);
+  }
+
+  #step(bytes: number): number {
+    const at = this.offset;
+    if (at + bytes > this.bytes.length) throw truncated();
+    this.offset += bytes;
+    return at;
+  }
+}
+
+function unknown(): MalformedDatagramError {
+  return new MalformedDatagramError('unknown binary frame');
+}
+
+function truncated(): MalformedDatagramError {
+  return new MalformedDatagramError('binary frame of a wrong length');
+}
+
+// Valid as the first byte of neither UTF-8 (RFC 3629 section 3) nor MessagePack.
+const FRAME_MARK = 0xc1;
+
+const FRAME_VERSION = 1;
+
+// 4 is kept for `challenge`: a server that asks an address to prove itself.
+const CODES = {
+  pending: 1,
+  busy: 2,
+  gone: 3,
+  received: 5,
+  cancelled: 6,
+  ack: 7,
+  segment: 8,
+  cancel: 9,
+  probe: 10,
+} as const;
+
+/** Set in the code of frames that the asking side sends. */
+const ASKING = 0x40;
+
+const GONE_REASONS: readonly GoneReason[] = [
+  'outcome-unknown',
+  'lease',
+  'too-large',
+  'overflow',
+  'closing',
+  'no-handler',
+  'failed',
+];
+
+const FLAGS_AT = 3;
+
+const ID_AT = 4;
+
+const EPOCH_AT = 12;
+
+const CLIENT_AT = 16;
+
+const HEAD_BYTES = 16;
+
+const ASKING_HEAD_BYTES = 24;
+
+const AGE_BYTES = 4;
+
+const SEQ_BYTES = 4;
+
+const LENGTH_BYTES = 4;
+
+const FIRST = 1;
+
+const LAST = 2;
+
+const END = 4;
+
+const WANTS_ACK = 8;
+
+const WANTS_ANSWER = 1;
+
+// 256 segments: with it an acknowledgement is 62 bytes long at the most.
+const MAX_BITMAP_BYTES = 32;

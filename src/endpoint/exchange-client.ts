@@ -1,0 +1,239 @@
+import { MalformedDatagramError } from '../codec/malformed-datagram.error.js';
+import type { Frame } from '../codec/frame.js';
+import type { EventPacket, PacketId, ReplyPacket, RequestPacket, RequestStamp } from '../codec/packet.js';
+import type { PeerAddress } from '../common/peer-address.js';
+import type { PeerPath } from '../exchange/peer-path.js';
+import type { Answer, Question, RequestTimes } from './asking.js';
+import { Cancellation } from './cancellation.js';
+import type { InboundDatagram } from './downlink.js';
+import { EndpointClosedError, PeerUnreachableError, TooManyRequestsError } from './endpoint.errors.js';
+import { checkSize, postFrame, type ExchangeParts } from './exchange-parts.js';
+import { Inquiry, type InquiryOwner } from './inquiry.js';
+import type { Passage } from './passage.js';
+
+/** What arrived and belongs to no request of ours, or comes from the wrong address. */
+export type Stray = 'unknown' | 'foreign';
+
+/** The asking half of the exchange: all requests and confirmable events of ours over one socket. */
+export class ExchangeClient implements InquiryOwner {
+  readonly #inquiries = new Map<string, Inquiry>();
+  readonly #cancellations = new Map<string, Cancellation>();
+  #timeouts = 0;
+
+  /**
+   * @param createId makes the ids of requests: 16 hexadecimal digits
+   * @param maxPending most requests that may wait for replies
+   */
+  constructor(
+    readonly parts: ExchangeParts,
+    private readonly createId: () => string,
+    private readonly maxPending: number,
+  ) {}
+
+  /** Asks a peer. @returns a function that gives the request up; nothing is told after it */
+  request(
+    question: Question,
+    peer: PeerAddress,
+    times: RequestTimes,
+    answer: Answer,
+    passage: Passage,
+  ): () => void {
+    return this.#start(question, false, peer, times, answer, passage);
+  }
+
+  /**
+   * Tells a peer something until it has said that it knows.
+   *
+   * @returns a promise that is fulfilled when the peer has the event
+   */
+  confirm(
+    event: Omit<EventPacket, 'kind'>,
+    peer: PeerAddress,
+    timeoutMs: number,
+    passage: Passage,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const answer = { reply: () => resolve(), failed: reject };
+      this.#start(event, true, peer, { timeoutMs, streamTimeoutMs: timeoutMs }, answer, passage);
+    });
+  }
+
+  /** Whether anything is asked of a peer, now or a moment ago. */
+  isAsked(peer: PeerAddress): boolean {
+    return this.#inquiries.size > 0 && this.parts.paths.has(peer);
+  }
+
+  isPending(id: PacketId, peer: PeerAddress): boolean {
+    return this.#inquiries.get(id as string)?.peer.equals(peer) === true;
+  }
+
+  /** Takes a reply in one datagram. */
+  onReply(packet: ReplyPacket, { peer, receivedAtMs }: InboundDatagram): Stray | undefined {
+    const inquiry = this.#inquiries.get(packet.id as string);
+    if (inquiry === undefined) return 'unknown';
+    if (!inquiry.peer.equals(peer)) return 'foreign';
+    inquiry.onReply(packet, receivedAtMs);
+    return undefined;
+  }
+
+  /** Takes a frame of the answering side. */
+  onFrame(frame: Frame, { peer }: InboundDatagram): Stray | undefined {
+    if (frame.kind === 'cancelled') return this.#onCancelled(frame.id, peer);
+    const inquiry = this.#inquiries.get(frame.id);
+    if (inquiry === undefined) {
+      // Its sender waits for an acknowledgement that was lost, or streams to somebody who is gone.
+      if (frame.kind === 'segment') this.#turnAway(frame.id, peer);
+      return 'unknown';
+    }
+    if (!inquiry.peer.equals(peer)) return 'foreign';
+    this.#dispatch(frame, inquiry);
+    return undefined;
+  }
+
+  /** The machine of a connected peer says that nobody listens. */
+  onUnreachable(cause: Error): void {
+    for (const inquiry of this.#drain()) inquiry.fail(new PeerUnreachableError(inquiry.peer, cause));
+  }
+
+  close(): void {
+    for (const inquiry of this.#drain()) inquiry.fail(new EndpointClosedError());
+    for (const cancellation of this.#cancellations.values()) cancellation.end();
+  }
+
+  /** Requests and confirmable events that wait for their end. */
+  get pending(): number {
+    return this.#inquiries.size;
+  }
+
+  /** Those that nobody answered in time. */
+  get timeouts(): number {
+    return this.#timeouts;
+  }
+
+  onOver(inquiry: Inquiry): void {
+    this.#inquiries.delete(inquiry.message.id);
+  }
+
+  probe({ message: { id }, peer, epoch }: Inquiry): void {
+    this.parts.counts.probes++;
+    postFrame(this.parts, { kind: 'probe', id, client: this.parts.client, epoch }, peer);
+  }
+
+  cancel({ message: { id }, peer, path }: Inquiry): void {
+    if (this.#cancellations.size >= MAX_CANCELLATIONS || this.#cancellations.has(id)) return;
+    const forget = (): void => void this.#cancellations.delete(id);
+    const cancellation = new Cancellation(this.parts, id, peer, path, forget);
+    if (!cancellation.isOver) this.#cancellations.set(id, cancellation);
+  }
+
+  onFirstSample(path: PeerPath): void {
+    const nowMs = this.parts.scheduler.now();
+    for (const inquiry of this.#inquiries.values()) if (inquiry.path === path) inquiry.onFirstSample(nowMs);
+  }
+
+  toReply(message: Uint8Array, { message: { id }, peer }: Inquiry): ReplyPacket | undefined {
+    try {
+      const packet = this.parts.codec.decode(message, peer);
+      return 'kind' in packet && packet.kind === 'reply' && packet.id === id ? packet : undefined;
+    } catch (error) {
+      if (error instanceof MalformedDatagramError) return undefined;
+      throw error;
+    }
+  }
+
+  countTimeout(): void {
+    this.#timeouts++;
+  }
+
+  #start(
+    question: Question,
+    isEvent: boolean,
+    peer: PeerAddress,
+    times: RequestTimes,
+    answer: Answer,
+    passage: Passage,
+  ): () => void {
+    const { endpoint, scheduler, paths } = this.parts;
+    const nowMs = scheduler.now();
+    const id = this.createId();
+    let bytes: Uint8Array;
+    try {
+      bytes = this.#encode(question, id, isEvent, peer, times.timeoutMs);
+    } catch (error) {
+      answer.failed(error as Error);
+      return ignore;
+    }
+    if (endpoint.closed) answer.failed(new EndpointClosedError());
+    else if (this.#inquiries.size >= this.maxPending || this.#inquiries.has(id)) {
+      answer.failed(new TooManyRequestsError(this.maxPending));
+    } else {
+      const path = paths.hold(peer, nowMs);
+      const inquiry = new Inquiry(this, { id, bytes, isEvent, passage }, peer, path, times, answer);
+      this.#inquiries.set(id, inquiry);
+      inquiry.start();
+      return () => inquiry.giveUp();
+    }
+    return ignore;
+  }
+
+  #encode(
+    question: Question,
+    id: string,
+    isEvent: boolean,
+    peer: PeerAddress,
+    patienceMs: number,
+  ): Uint8Array {
+    const { codec, client, endpoint, limits } = this.parts;
+    const stamp: RequestStamp = { client, attempt: 1, ageMs: 0, patienceMs, epoch: 0 };
+    const packet: RequestPacket | EventPacket = isEvent
+      ? { kind: 'event', ...question, stamp: { ...stamp, eventId: id } }
+      : { kind: 'request', id, ...question, stamp };
+    const maxBytes = Math.max(endpoint.maxDatagramSize, limits.maxMessageBytes);
+    const bytes = codec.encode(packet, { peer, maxBytes });
+    if (bytes === undefined) throw new TypeError(`the ${codec.name} codec has no ${packet.kind}s`);
+    checkSize(this.parts, bytes.length);
+    return bytes;
+  }
+
+  #dispatch(frame: Frame, inquiry: Inquiry): void {
+    const nowMs = this.parts.scheduler.now();
+    switch (frame.kind) {
+      case 'pending':
+        return inquiry.onPending(frame.epoch, frame.waitMs, nowMs);
+      case 'busy':
+        return inquiry.onBusy(frame.epoch, frame.retryAfterMs, nowMs);
+      case 'gone':
+        return inquiry.onGone(frame.reason);
+      case 'received':
+        return inquiry.onReceived(frame.epoch, nowMs);
+      case 'ack':
+        return inquiry.onAcknowledged(frame, nowMs);
+      case 'segment':
+        return inquiry.onSegment(frame, nowMs);
+    }
+  }
+
+  #onCancelled(id: string, peer: PeerAddress): Stray | undefined {
+    const cancellation = this.#cancellations.get(id);
+    if (cancellation === undefined) return 'unknown';
+    if (!cancellation.peer.equals(peer)) return 'foreign';
+    cancellation.end();
+    return undefined;
+  }
+
+  /** Says, once and in fewer bytes than came, that nothing more is wanted. */
+  #turnAway(id: string, peer: PeerAddress): void {
+    if (this.#cancellations.has(id)) return;
+    const { client } = this.parts;
+    postFrame(this.parts, { kind: 'cancel', id, client, epoch: 0 }, peer);
+  }
+
+  #drain(): Inquiry[] {
+    return [...this.#inquiries.values()];
+  }
+}
+
+function ignore(): void {}
+
+// Past this, those who stream to nobody learn it from their leases.
+const MAX_CANCELLATIONS = 1024;

@@ -1,0 +1,79 @@
+import type { DatagramCodec } from '../codec/datagram-codec.js';
+import { encodeFrame } from '../codec/frame-codec.js';
+import type { Frame } from '../codec/frame.js';
+import type { PeerAddress } from '../common/peer-address.js';
+import type { PeerPaths } from '../exchange/peer-paths.js';
+import type { ReassemblyBudget } from '../exchange/reassembly-budget.js';
+import type { Deadlines } from './deadlines.js';
+import { MessageTooLargeError } from './endpoint.errors.js';
+import type { ExchangeCounts } from './exchange-counts.js';
+import type { ExchangeLimits } from './exchange.options.js';
+import { CONTROL_PASSAGE, REFUSAL_PASSAGE, type Passage } from './passage.js';
+import type { Scheduler } from './scheduler.js';
+import type { UdpEndpoint } from './udp-endpoint.js';
+import type { Fate } from './uplink.js';
+
+/** A codec that carries the exchange. */
+export type ExchangeCodec = DatagramCodec & Required<Pick<DatagramCodec, 'restamp'>>;
+
+/** What both halves of the exchange work with. */
+export interface ExchangeParts {
+  readonly endpoint: UdpEndpoint;
+  readonly codec: ExchangeCodec;
+  readonly scheduler: Scheduler;
+  readonly deadlines: Deadlines;
+  readonly paths: PeerPaths;
+  readonly budget: ReassemblyBudget;
+  readonly limits: ExchangeLimits;
+  readonly counts: ExchangeCounts;
+  /** This client instance: 16 hexadecimal digits. */
+  readonly client: string;
+  /** This server's life: 32 bits, never 0. */
+  readonly epoch: number;
+  /** Numbers in [0, 1), for jitter. */
+  readonly random: () => number;
+}
+
+/** Whether a codec carries the exchange. */
+export function carriesExchange(codec: DatagramCodec): codec is ExchangeCodec {
+  return codec.exchange && codec.restamp !== undefined;
+}
+
+/**
+ * Sends a frame the way that all datagrams take.
+ *
+ * @param passage of segments; other frames go first, and the smallest of them in a class of their own
+ */
+export function postFrame(
+  { endpoint }: ExchangeParts,
+  frame: Frame,
+  peer: PeerAddress,
+  fate?: Fate,
+  passage?: Passage,
+): void {
+  const data = encodeFrame(frame);
+  endpoint.post(
+    data,
+    peer,
+    fate,
+    passage ?? (data.length <= MAX_CONTROL_BYTES ? CONTROL_PASSAGE : REFUSAL_PASSAGE),
+  );
+}
+
+/**
+ * @returns whether a message of so many bytes fits into one datagram; if not, it travels in segments
+ * @throws {MessageTooLargeError} it fits into neither
+ */
+export function checkSize({ endpoint, limits }: ExchangeParts, bytes: number): boolean {
+  const { maxDatagramSize } = endpoint;
+  if (bytes <= maxDatagramSize) return true;
+  if (maxDatagramSize < LEAST_SEGMENTED) throw new MessageTooLargeError(bytes, maxDatagramSize);
+  if (bytes <= limits.maxMessageBytes) return false;
+  throw new MessageTooLargeError(bytes, limits.maxMessageBytes, 'a message in segments');
+}
+
+// Larger ones could take the share of control for themselves.
+const MAX_CONTROL_BYTES = 64;
+
+// Smaller segments would be mostly head.
+const LEAST_SEGMENTED = 256;

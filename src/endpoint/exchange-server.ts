@@ -1,0 +1,301 @@
+import type { AckFrame, Frame, GoneReason, SegmentFrame } from '../codec/frame.js';
+import type { ReplyPacket, RequestStamp } from '../codec/packet.js';
+import { DuplicateStore } from '../exchange/duplicate-store.js';
+import type { InboundDatagram } from './downlink.js';
+import type { ExchangeParts } from './exchange-parts.js';
+import { idOf, RequestAssembly, type StampedQuestion } from './request-assembly.js';
+import { Served, type ServedOwner } from './served.js';
+import { ServedReplies, type ReplyEvents } from './served-replies.js';
+import { ServedWatch } from './served-watch.js';
+import { ServerWords } from './server-words.js';
+import type { Fate } from './uplink.js';
+
+/** What the serving half tells the channel. */
+export interface ExchangeServerEvents {
+  /** A question that was not seen before; to be answered by {@link ExchangeServer.reply}. */
+  onQuestion(packet: StampedQuestion, datagram: InboundDatagram, served: Served): void;
+  /** @returns milliseconds after which a new question may come again; 0 lets it in */
+  admit(datagram: InboundDatagram, packet?: StampedQuestion): number;
+}
+
+/** The serving half of the exchange: each question runs at most once, and its replies arrive or are told lost. */
+export class ExchangeServer implements ServedOwner, ReplyEvents {
+  readonly #store: DuplicateStore<Served>;
+  readonly #assembly: RequestAssembly;
+  readonly #words: ServerWords;
+  readonly #replies: ServedReplies;
+  readonly #watch: ServedWatch;
+  readonly #onAllDelivered = new Set<() => void>();
+  #open = 0;
+  #streams = 0;
+
+  constructor(
+    private readonly parts: ExchangeParts,
+    private readonly events: ExchangeServerEvents,
+  ) {
+    this.#words = new ServerWords(parts);
+    this.#replies = new ServedReplies(parts, this);
+    this.#store = new DuplicateStore(parts.limits.duplicates, parts.epoch);
+    this.#watch = new ServedWatch(parts, this.#store, this.#words);
+    this.#assembly = new RequestAssembly(parts, (packet, datagram) =>
+      this.onQuestion(packet, datagram, true),
+    );
+  }
+
+  /** @param isAdmitted it was let in already, when its first segment came */
+  onQuestion(packet: StampedQuestion, datagram: InboundDatagram, isAdmitted = false): void {
+    const { stamp } = packet;
+    const id = idOf(packet);
+    const key = stamp.client + id;
+    const seen = this.#store.find(key);
+    if (seen !== undefined) return this.#onRepeated(seen, stamp, datagram);
+    const { peer, receivedAtMs } = datagram;
+    if (this.#store.mayHaveRun(stamp.ageMs, stamp.epoch, receivedAtMs)) return this.#words.unknown(id, peer);
+    const retryAfterMs = isAdmitted ? 0 : this.events.admit(datagram, packet);
+    if (retryAfterMs > 0) return this.#words.busy(id, peer, retryAfterMs);
+    // Until addresses are validated, all of them count as such.
+    const served = new Served(this, key, id, stamp, peer, receivedAtMs, true);
+    if (!this.#store.add(served)) return this.#words.busy(id, peer, FULL_RETRY_MS);
+    this.#open++;
+    this.#watch.onOpen(served);
+    this.events.onQuestion(packet, datagram, served);
+  }
+
+  /** Takes a frame of an asking side. @returns false when it belongs to nothing known here */
+  onFrame(frame: Frame, datagram: InboundDatagram): boolean {
+    const key = (frame.client ?? '') + frame.id;
+    const served = this.#store.find(key);
+    if (served !== undefined) served.heardMs = datagram.receivedAtMs;
+    switch (frame.kind) {
+      case 'cancel':
+        this.#onCancel(frame, served, datagram);
+        return true;
+      case 'probe':
+        if (served === undefined) this.#words.unknown(frame.id, datagram.peer);
+        else this.#answerAgain(served, NO_ATTEMPT, datagram);
+        return served !== undefined;
+      case 'ack':
+        return this.#onAcknowledged(frame, served, datagram);
+      case 'segment':
+        this.#onSegment(frame, key, served, datagram);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /**
+   * Answers a question, with its only reply or with one of many.
+   *
+   * @throws {MessageTooLargeError} more than segments may carry
+   * @throws whatever the codec throws when it cannot say the packet
+   */
+  reply(served: Served, packet: ReplyPacket, fate: Fate | undefined): void {
+    this.#replies.send(served, packet, fate);
+  }
+
+  /** A confirmable event was handed to its handlers. */
+  received(served: Served): void {
+    this.#finish(served, 'received');
+    this.#words.done('received', served.id, served.peer);
+  }
+
+  /** A confirmable event that is not taken. */
+  refuseEvent(served: Served, reason: 'closing' | 'no-handler'): void {
+    served.refusal = reason;
+    this.#finish(served, 'refused');
+    this.#words.gone(served.id, served.peer, reason);
+  }
+
+  /** Resolves when every stream and large reply has arrived or was given up. */
+  async delivered(): Promise<void> {
+    if (this.#streams > 0) await new Promise<void>((resolve) => this.#onAllDelivered.add(resolve));
+  }
+
+  close(): void {
+    const nowMs = this.parts.scheduler.now();
+    this.#assembly.close();
+    for (const served of this.#store.values()) served.run?.close(nowMs);
+  }
+
+  restamp(served: Served, nowMs: number): void {
+    this.#replies.restamp(served, nowMs);
+  }
+
+  onReply(served: Served, body: Uint8Array): void {
+    this.#store.keep(served, body);
+  }
+
+  onReplyLeft(served: Served, nowMs: number): void {
+    if (served.state === 'replying') this.#finish(served, 'replied', nowMs);
+  }
+
+  onStream(served: Served): void {
+    this.#streams++;
+    this.#watch.aimLease(served);
+  }
+
+  onDelivered(served: Served, nowMs: number): void {
+    // The receiver may have turned the run away before its end.
+    const { worker } = served;
+    this.#finish(served, 'delivered', nowMs);
+    worker?.cancel();
+  }
+
+  onUnwanted(served: Served): void {
+    this.parts.counts.unwantedReplies++;
+    if (served.state === 'replying') this.#finish(served, 'replied');
+  }
+
+  onLeaseOver(served: Served, nowMs: number): void {
+    if (!served.isOpen) return;
+    if (nowMs < served.heardMs + this.parts.limits.leaseMs) return this.#watch.aimLease(served);
+    this.parts.counts.leasesExpired++;
+    this.#giveUp(served, 'expired');
+  }
+
+  get open(): number {
+    return this.#open;
+  }
+
+  get streams(): number {
+    return this.#streams + this.#assembly.size;
+  }
+
+  get stored(): number {
+    return this.#store.entries;
+  }
+
+  get storedBytes(): number {
+    return this.#store.bytes;
+  }
+
+  #onRepeated(served: Served, stamp: RequestStamp, datagram: InboundDatagram): void {
+    this.parts.counts.duplicates++;
+    served.hear(stamp, datagram.peer, datagram.receivedAtMs);
+    this.#answerAgain(served, stamp.attempt, datagram);
+  }
+
+  #answerAgain(served: Served, attempt: number, { receivedAtMs }: InboundDatagram): void {
+    const { counts } = this.parts;
+    switch (served.state) {
+      case 'running':
+      case 'replying':
+      case 'streaming':
+        counts.duplicatesPending++;
+        return this.#words.pending(served);
+      case 'replied':
+        if (served.body === undefined) return this.#words.unknown(served.id, served.peer);
+        counts.duplicatesAnswered++;
+        return this.#replies.sendAgain(served, attempt, receivedAtMs);
+      case 'received':
+        return this.#words.done('received', served.id, served.peer);
+      case 'cancelled':
+        return this.#words.done('cancelled', served.id, served.peer);
+      case 'expired':
+        return this.#words.gone(served.id, served.peer, 'lease');
+      case 'refused':
+        return this.#words.gone(served.id, served.peer, served.refusal ?? 'failed');
+      case 'delivered':
+    }
+  }
+
+  #onCancel(frame: Frame, served: Served | undefined, datagram: InboundDatagram): void {
+    const { peer, receivedAtMs } = datagram;
+    if (served === undefined) {
+      this.#assembly.forget((frame.client ?? '') + frame.id);
+      // The request may still be on its way: it must not run when it comes.
+      this.#remember(frame, datagram, 'cancelled');
+    } else if (served.isOpen) {
+      this.parts.counts.cancelled++;
+      this.#giveUp(served, 'cancelled', receivedAtMs);
+    }
+    this.#words.done('cancelled', frame.id, peer);
+  }
+
+  /** Notes what has become of a request that never ran. */
+  #remember(
+    { client = '', id }: Frame,
+    { peer, receivedAtMs }: InboundDatagram,
+    state: 'cancelled' | 'refused',
+    refusal?: GoneReason,
+  ): void {
+    const stamp = { client, attempt: 0, ageMs: 0, patienceMs: 0, epoch: 0 };
+    const served = new Served(this, client + id, id, stamp, peer, receivedAtMs, true);
+    served.refusal = refusal;
+    if (!this.#store.add(served)) return;
+    this.#open++;
+    this.#finish(served, state, receivedAtMs);
+  }
+
+  #onAcknowledged(
+    frame: AckFrame,
+    served: Served | undefined,
+    { peer, receivedAtMs }: InboundDatagram,
+  ): boolean {
+    if (served === undefined) {
+      if (frame.wantsAnswer) this.#words.gone(frame.id, peer, 'outcome-unknown');
+      return false;
+    }
+    served.run?.acknowledge(frame, receivedAtMs);
+    if (!frame.wantsAnswer) return true;
+    if (served.state === 'expired') this.#words.gone(served.id, peer, 'lease');
+    else if (served.isOpen && served.run?.isIdle !== false) this.#words.pending(served);
+    return true;
+  }
+
+  #onSegment(frame: SegmentFrame, key: string, served: Served | undefined, datagram: InboundDatagram): void {
+    const { peer, receivedAtMs } = datagram;
+    if (served !== undefined) {
+      this.parts.counts.segmentsRepeated++;
+      // All of it is here, and only the last acknowledgement was lost; or its refusal was.
+      if (served.state !== 'refused') return this.#words.whole(frame.id, peer);
+      if (frame.wantsAck) this.#answerAgain(served, NO_ATTEMPT, datagram);
+      return;
+    }
+    if (!this.#assembly.has(key)) {
+      if (this.#store.mayHaveRun(frame.ageMs, frame.epoch, receivedAtMs))
+        return this.#words.unknown(frame.id, peer);
+      const retryAfterMs = this.events.admit(datagram);
+      if (retryAfterMs > 0) return this.#words.busy(frame.id, peer, retryAfterMs);
+    }
+    const refusal = this.#assembly.receive(frame, key, datagram);
+    if (refusal === undefined) return;
+    this.#remember(frame, datagram, 'refused', refusal);
+    this.#words.gone(frame.id, peer, refusal);
+  }
+
+  #giveUp(served: Served, state: 'cancelled' | 'expired', nowMs = this.parts.scheduler.now()): void {
+    const { worker, fate } = served;
+    this.#finish(served, state, nowMs);
+    served.fate = undefined;
+    fate?.left(nowMs);
+    worker?.cancel();
+  }
+
+  #finish(served: Served, state: Served['state'], nowMs = this.parts.scheduler.now()): void {
+    if (served.finishedMs === undefined) this.#open--;
+    served.state = state;
+    served.worker = undefined;
+    this.parts.deadlines.cancel(served);
+    const { run, path } = served;
+    if (run !== undefined) {
+      served.run = undefined;
+      served.path = undefined;
+      this.#streams--;
+      run.close(nowMs);
+      path?.release(nowMs);
+    }
+    if (state !== 'replied') this.#store.dropBody(served);
+    this.#store.finish(served, nowMs);
+    this.#watch.onFinished();
+    if (this.#streams > 0) return;
+    for (const tell of this.#onAllDelivered) tell();
+    this.#onAllDelivered.clear();
+  }
+}
+
+// A reply to a probe tells nothing about a round trip: no attempt has this number.
+const NO_ATTEMPT = 0;
+
+const FULL_RETRY_MS = 1000;

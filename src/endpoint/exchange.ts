@@ -1,0 +1,80 @@
+import { randomBytes, randomFillSync } from 'node:crypto';
+import { PeerPaths } from '../exchange/peer-paths.js';
+import { ReassemblyBudget } from '../exchange/reassembly-budget.js';
+import { requestIdSource } from '../exchange/request-id.js';
+import type { ExchangeStats } from '../telemetry/stats.js';
+import { Deadlines, Watch } from './deadlines.js';
+import { ExchangeClient } from './exchange-client.js';
+import { newExchangeCounts } from './exchange-counts.js';
+import type { ExchangeCodec, ExchangeParts } from './exchange-parts.js';
+import { ExchangeServer, type ExchangeServerEvents } from './exchange-server.js';
+import type { ExchangeLimits } from './exchange.options.js';
+import type { Scheduler } from './scheduler.js';
+import type { UdpEndpoint } from './udp-endpoint.js';
+
+/** What an exchange works on. */
+export interface ExchangeGround {
+  readonly endpoint: UdpEndpoint;
+  readonly codec: ExchangeCodec;
+  readonly scheduler: Scheduler;
+  readonly limits: ExchangeLimits;
+  /** Most requests of ours that may wait for replies. */
+  readonly maxPendingRequests: number;
+  /** Numbers in [0, 1), for jitter. */
+  readonly random: () => number;
+}
+
+/** Both halves of the exchange over one socket, and what they share: paths, timers, room for messages in part. */
+export class Exchange {
+  readonly client: ExchangeClient;
+  readonly server: ExchangeServer;
+  readonly #parts: ExchangeParts;
+  readonly #sweep = new Watch((nowMs) => this.#forgetPaths(nowMs));
+
+  constructor({ maxPendingRequests, ...ground }: ExchangeGround, events: ExchangeServerEvents) {
+    const { endpoint, limits, scheduler } = ground;
+    const { maxInFlight, maxWaiting } = limits;
+    const paths = new PeerPaths({ datagramBytes: endpoint.maxDatagramSize, maxInFlight, maxWaiting });
+    this.#parts = {
+      ...ground,
+      deadlines: new Deadlines(scheduler),
+      paths,
+      budget: new ReassemblyBudget(limits.reassembly),
+      counts: newExchangeCounts(),
+      client: randomBytes(8).toString('hex'),
+      epoch: randomBytes(4).readUInt32BE() || 1,
+    };
+    this.client = new ExchangeClient(this.#parts, requestIdSource(randomFillSync), maxPendingRequests);
+    this.server = new ExchangeServer(this.#parts, events);
+    paths.onFirst = () => this.#parts.deadlines.aim(this.#sweep, scheduler.now() + SWEEP_EVERY_MS);
+  }
+
+  close(): void {
+    this.client.close();
+    this.server.close();
+    this.#parts.deadlines.stop();
+  }
+
+  stats(): ExchangeStats {
+    const { counts, budget, paths } = this.#parts;
+    const { server } = this;
+    return Object.freeze({
+      ...counts,
+      waiting: paths.waiting,
+      running: server.open,
+      stored: server.stored,
+      storedBytes: server.storedBytes,
+      streams: server.streams,
+      reassemblyBytes: budget.bytes,
+      peers: paths.size,
+    });
+  }
+
+  #forgetPaths(nowMs: number): void {
+    const { paths, deadlines } = this.#parts;
+    paths.sweep(nowMs);
+    if (paths.size > 0) deadlines.aim(this.#sweep, nowMs + SWEEP_EVERY_MS);
+  }
+}
+
+const SWEEP_EVERY_MS = 60_000;

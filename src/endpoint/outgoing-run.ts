@@ -1,0 +1,161 @@
+import type { PeerAddress } from '../common/peer-address.js';
+import { segmentOverhead } from '../codec/frame-codec.js';
+import type { Blocked, PeerPath } from '../exchange/peer-path.js';
+import { SegmentSender } from '../exchange/segment-sender.js';
+import type { Acknowledgement, MessageFate, Segment } from '../exchange/segment.js';
+import { Timed } from './deadlines.js';
+import { EndpointClosedError } from './endpoint.errors.js';
+import { postFrame, type ExchangeParts } from './exchange-parts.js';
+import type { Passage } from './passage.js';
+import type { Fate } from './uplink.js';
+
+/** Which run it is, as its frames say. */
+export interface RunName {
+  readonly id: string;
+  /** Set where the asking side sends. */
+  readonly client: string | undefined;
+  readonly peer: PeerAddress;
+}
+
+/** How its segments leave. */
+export interface RunWay extends RunName {
+  readonly passage: Passage;
+}
+
+/** Messages on their way to one peer as a run of segments: a large one, or the values of a stream. */
+export class OutgoingRun extends Timed implements Blocked {
+  readonly #sender: SegmentSender;
+  #firstSentMs: number | undefined;
+  #isOver = false;
+
+  /** @param onDone called once when all of the run has arrived, or the receiver wants nothing more of it */
+  constructor(
+    private readonly parts: ExchangeParts,
+    private readonly path: PeerPath,
+    private readonly name: RunWay,
+    bufferBytes: number,
+    private readonly onDone: (nowMs: number) => void,
+  ) {
+    super();
+    const segmentBytes = parts.endpoint.maxDatagramSize - segmentOverhead(name.client !== undefined, true);
+    this.#sender = new SegmentSender(path.rtt, path.congestion, { segmentBytes, bufferBytes });
+  }
+
+  /** @returns false when too much waits to arrive already */
+  push(message: Uint8Array, isEnd: boolean, fate?: MessageFate): boolean {
+    if (this.#isOver || !this.#sender.push(message, isEnd, fate)) return false;
+    this.resume();
+    return true;
+  }
+
+  acknowledge(acknowledgement: Acknowledgement, nowMs: number): void {
+    if (this.#isOver) return;
+    this.#sender.onAcknowledged(acknowledgement, nowMs);
+    if (this.#sender.isDone) this.#finish(nowMs);
+    else this.#pump(nowMs);
+    this.path.resumeBlocked();
+  }
+
+  resume(): void {
+    if (!this.#isOver) this.#pump(this.parts.scheduler.now());
+  }
+
+  onDue(nowMs: number): void {
+    this.#sender.onTime(nowMs);
+    this.#pump(nowMs);
+    this.path.resumeBlocked();
+  }
+
+  /** Sends no more. */
+  close(nowMs: number): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.parts.deadlines.cancel(this);
+    this.path.unblock(this);
+    this.#sender.close(nowMs);
+    this.path.resumeBlocked();
+  }
+
+  /** Nothing waits to arrive. */
+  get isIdle(): boolean {
+    return this.#sender.isIdle;
+  }
+
+  /** Each segment so far has left at least once. */
+  get isAllSent(): boolean {
+    return this.#sender.isAllHandedOut;
+  }
+
+  /** A segment has left, or will never. */
+  onSegmentFate(segment: Segment, error: Error | undefined, nowMs: number): void {
+    if (this.#isOver) return;
+    if (error === undefined) this.#sender.onLeft(segment, nowMs);
+    else if (error instanceof EndpointClosedError) return this.close(nowMs);
+    else this.#sender.onDropped(segment, nowMs);
+    this.#aim();
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  #pump(nowMs: number): void {
+    for (let segment = this.#sender.take(nowMs); segment !== undefined; segment = this.#sender.take(nowMs)) {
+      this.#firstSentMs ??= nowMs;
+      this.#post(segment, nowMs);
+      if (this.#isOver) return;
+    }
+    if (this.#sender.isBlocked) this.path.block(this);
+    this.#aim();
+  }
+
+  #post(segment: Segment, nowMs: number): void {
+    const { parts, name, path } = this;
+    parts.counts.segmentsSent++;
+    if (segment.isCopy) parts.counts.segmentsRetransmitted++;
+    const isAsking = name.client !== undefined;
+    const frame = {
+      kind: 'segment',
+      id: name.id,
+      client: name.client,
+      epoch: isAsking ? path.epoch : parts.epoch,
+      ageMs: isAsking && segment.isCopy ? Math.ceil(nowMs - (this.#firstSentMs ?? nowMs)) : 0,
+      seq: segment.seq,
+      messageBytes: segment.messageBytes,
+      isLast: segment.isLast,
+      isEnd: segment.isEnd,
+      wantsAck: segment.wantsAck,
+      payload: segment.payload,
+    } as const;
+    postFrame(parts, frame, name.peer, new SegmentFate(this, segment, parts), name.passage);
+  }
+
+  #finish(nowMs: number): void {
+    this.close(nowMs);
+    this.onDone(nowMs);
+  }
+
+  #aim(): void {
+    if (!this.#isOver) this.parts.deadlines.aim(this, this.#sender.nextMs);
+  }
+}
+
+class SegmentFate implements Fate {
+  constructor(
+    private readonly run: OutgoingRun,
+    private readonly segment: Segment,
+    private readonly parts: ExchangeParts,
+  ) {}
+
+  leaving(): boolean {
+    return !this.run.isOver;
+  }
+
+  left(nowMs: number): void {
+    this.run.onSegmentFate(this.segment, undefined, nowMs);
+  }
+
+  dropped(error: Error): void {
+    this.run.onSegmentFate(this.segment, error, this.parts.scheduler.now());
+  }
+}

@@ -1,0 +1,137 @@
+import type { GoneReason, SegmentFrame } from '../codec/frame.js';
+import { MalformedDatagramError } from '../codec/malformed-datagram.error.js';
+import type { EventPacket, Packet, RequestPacket, RequestStamp } from '../codec/packet.js';
+import type { PeerPath } from '../exchange/peer-path.js';
+import type { InboundDatagram } from './downlink.js';
+import type { ExchangeParts } from './exchange-parts.js';
+import { IncomingRun, type RunSink } from './incoming-run.js';
+
+/** A request or a confirmable event that carries a stamp. */
+export type StampedQuestion = (RequestPacket | EventPacket) & { readonly stamp: RequestStamp };
+
+/** What names a question among those of all clients: client instance and id. */
+export function keyOf(packet: StampedQuestion): string {
+  return packet.stamp.client + idOf(packet);
+}
+
+export function idOf(packet: StampedQuestion): string {
+  return packet.kind === 'request' ? (packet.id as string) : (packet.stamp.eventId ?? '');
+}
+
+/** Large requests and confirmable events of which a part is here. */
+export class RequestAssembly {
+  readonly #byKey = new Map<string, PartialRequest>();
+
+  /** @param onComplete takes a question, in a datagram as if it had come in one */
+  constructor(
+    private readonly parts: ExchangeParts,
+    private readonly onComplete: (packet: StampedQuestion, datagram: InboundDatagram) => void,
+  ) {}
+
+  has(key: string): boolean {
+    return this.#byKey.has(key);
+  }
+
+  /** Messages that are here in part. */
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** @returns why the message is not taken, when it is not */
+  receive(frame: SegmentFrame, key: string, datagram: InboundDatagram): GoneReason | undefined {
+    let request = this.#byKey.get(key);
+    if (request === undefined) {
+      const { peer, receivedAtMs } = datagram;
+      const path = this.parts.paths.hold(peer, receivedAtMs);
+      if (!this.parts.budget.tryTake(path, REQUEST_COST_BYTES)) {
+        path.release(receivedAtMs);
+        return 'overflow';
+      }
+      const complete = this.onComplete;
+      request = new PartialRequest(this.parts, path, key, frame.id, datagram, complete, () =>
+        this.#byKey.delete(key),
+      );
+      this.#byKey.set(key, request);
+    }
+    return request.receive(frame, datagram);
+  }
+
+  /** Its client has given it up. */
+  forget(key: string): void {
+    this.#byKey.get(key)?.end();
+  }
+
+  close(): void {
+    for (const request of this.#byKey.values()) request.end();
+  }
+}
+
+class PartialRequest implements RunSink {
+  readonly #run: IncomingRun;
+  #refusal: GoneReason | undefined;
+  #isOver = false;
+
+  constructor(
+    private readonly parts: ExchangeParts,
+    private readonly path: PeerPath,
+    private readonly key: string,
+    id: string,
+    private datagram: InboundDatagram,
+    private readonly complete: (packet: StampedQuestion, datagram: InboundDatagram) => void,
+    private readonly onOver: () => void,
+  ) {
+    const name = { id, client: undefined, peer: datagram.peer };
+    this.#run = new IncomingRun(parts, path, name, this, datagram.receivedAtMs);
+  }
+
+  receive(frame: SegmentFrame, datagram: InboundDatagram): GoneReason | undefined {
+    this.datagram = datagram;
+    this.#run.receive(frame, datagram.receivedAtMs);
+    return this.#refusal;
+  }
+
+  onMessage(message: Uint8Array, isEnd: boolean): void {
+    const packet = this.#read(message);
+    if (packet === undefined || !isEnd || keyOf(packet) !== this.key) return this.onBroken('broken');
+    const data = Buffer.from(message.buffer, message.byteOffset, message.length);
+    const datagram = { ...this.datagram, data, bytes: data.length };
+    this.end();
+    this.complete(packet, datagram);
+  }
+
+  onBroken(reason: 'too-large' | 'broken'): void {
+    this.#refusal = reason === 'too-large' ? reason : 'failed';
+    this.parts.endpoint.countDrop(this.datagram, `malformed: ${reason} segments`);
+    this.end();
+  }
+
+  onStale(): void {
+    this.parts.endpoint.countDrop(this.datagram, 'expired');
+    this.end();
+  }
+
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#run.close();
+    const { path, parts } = this;
+    parts.budget.giveBack(path, REQUEST_COST_BYTES);
+    path.release(parts.scheduler.now());
+    this.onOver();
+  }
+
+  #read(message: Uint8Array): StampedQuestion | undefined {
+    let packet: Packet | readonly Packet[];
+    try {
+      packet = this.parts.codec.decode(message, this.datagram.peer);
+    } catch (error) {
+      if (error instanceof MalformedDatagramError) return undefined;
+      throw error;
+    }
+    if (!('kind' in packet) || (packet.kind !== 'request' && packet.kind !== 'event')) return undefined;
+    return packet.stamp === undefined ? undefined : { ...packet, stamp: packet.stamp };
+  }
+}
+
+// What the state of one takes, about: many that are begun and left alone must not be free.
+const REQUEST_COST_BYTES = 1024;

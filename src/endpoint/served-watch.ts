@@ -1,0 +1,62 @@
+import { Fifo } from '../common/fifo.js';
+import type { DuplicateStore } from '../exchange/duplicate-store.js';
+import { Watch } from './deadlines.js';
+import type { ExchangeParts } from './exchange-parts.js';
+import type { Served } from './served.js';
+import type { ServerWords } from './server-words.js';
+
+/** What a serving side does by the clock: says unasked that requests run, minds leases, forgets what is old. */
+export class ServedWatch {
+  /** In the order in which they came. One timer for all: most are over before their time. */
+  readonly #young = new Fifo<Served>();
+  readonly #youngWatch = new Watch((nowMs) => this.#announce(nowMs));
+  readonly #storeWatch = new Watch((nowMs) => this.#forget(nowMs));
+
+  constructor(
+    private readonly parts: ExchangeParts,
+    private readonly store: DuplicateStore<Served>,
+    private readonly words: ServerWords,
+  ) {}
+
+  /** A question has come. */
+  onOpen(served: Served): void {
+    this.#young.push(served);
+    if (this.#youngWatch.dueMs === Infinity) this.#aimYoung(served);
+  }
+
+  /** A question is over, and ages. */
+  onFinished(): void {
+    if (this.#storeWatch.dueMs === Infinity) this.#aimStore();
+  }
+
+  /** Aims at the end of its lease, counted from the last sign of its client. */
+  aimLease(served: Served): void {
+    this.parts.deadlines.aim(served, served.heardMs + this.parts.limits.leaseMs);
+  }
+
+  #announce(nowMs: number): void {
+    for (let head = this.#young.peek(); head !== undefined; head = this.#young.peek()) {
+      if (head.isOpen && head.arrivedMs + UNASKED_MS > nowMs) return this.#aimYoung(head);
+      this.#young.shift();
+      if (!head.isOpen) continue;
+      if (head.state !== 'streaming') this.words.pending(head);
+      this.aimLease(head);
+    }
+  }
+
+  #forget(nowMs: number): void {
+    this.store.expire(nowMs);
+    this.#aimStore();
+  }
+
+  #aimYoung({ arrivedMs }: Served): void {
+    this.parts.deadlines.aim(this.#youngWatch, arrivedMs + UNASKED_MS);
+  }
+
+  #aimStore(): void {
+    this.parts.deadlines.aim(this.#storeWatch, this.store.nextExpiryMs);
+  }
+}
+
+// Clients wait 1 s for a first word of a server that they do not know, and less of one that they do.
+const UNASKED_MS = 200;

@@ -1,0 +1,124 @@
+import { Fifo } from '../common/fifo.js';
+import { CongestionWindow } from './congestion-window.js';
+import { RttEstimator } from './rtt-estimator.js';
+
+/** Something that waits for a place among the requests in flight. */
+export interface Waiting {
+  /** Whether it still wants its place. */
+  readonly isWaiting: boolean;
+  /** It has its place. */
+  admit(): void;
+}
+
+/** Something that waits for the congestion window. */
+export interface Blocked {
+  resume(): void;
+}
+
+/** What is known of the way to one peer, shared by all that travels there. */
+export class PeerPath {
+  readonly rtt = new RttEstimator();
+  readonly congestion: CongestionWindow;
+  #epoch = 0;
+  #firstEpoch = 0;
+  /** Bytes of messages from this peer that are not complete yet. */
+  reassemblyBytes = 0;
+  /** Whether the address has proved itself. Until addresses are validated, all have. */
+  isValidated = true;
+  /** When it was used last, monotonic milliseconds. */
+  usedMs = 0;
+  #inFlight = 0;
+  #users = 0;
+  readonly #waiting = new Fifo<Waiting>();
+  #blocked = new Set<Blocked>();
+
+  /** @param maxInFlight requests without a word yet, at most */
+  constructor(
+    datagramBytes: number,
+    private readonly maxInFlight: number,
+    private readonly maxWaiting: number,
+  ) {
+    this.congestion = new CongestionWindow(datagramBytes);
+  }
+
+  /**
+   * Asks for a place among the requests in flight. To be given back by {@link leave}.
+   *
+   * @returns false when the line is full; `admit` is called at once or later otherwise
+   */
+  enter(request: Waiting): boolean {
+    if (this.#inFlight < this.maxInFlight) {
+      this.#inFlight++;
+      request.admit();
+      return true;
+    }
+    if (this.#waiting.length >= this.maxWaiting) return false;
+    this.#waiting.push(request);
+    return true;
+  }
+
+  /** Gives a place back: to the next in line, if there is one. */
+  leave(): void {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (next.isWaiting) return next.admit();
+    }
+    this.#inFlight--;
+  }
+
+  /** Resumes it when segments to this peer have arrived or were lost. */
+  block(run: Blocked): void {
+    this.#blocked.add(run);
+  }
+
+  unblock(run: Blocked): void {
+    this.#blocked.delete(run);
+  }
+
+  /** Gives every run that waits for the window another try, in the order in which they began to wait. */
+  resumeBlocked(): void {
+    if (this.#blocked.size === 0) return;
+    const blocked = this.#blocked;
+    this.#blocked = new Set();
+    for (const run of blocked) run.resume();
+  }
+
+  /** The peer has spoken of its life. */
+  learnEpoch(epoch: number): void {
+    this.#epoch = epoch;
+    if (this.#firstEpoch === 0) this.#firstEpoch = epoch;
+  }
+
+  /** While anything holds a path, it is not forgotten. */
+  hold(): void {
+    this.#users++;
+  }
+
+  release(nowMs: number): void {
+    this.#users--;
+    this.usedMs = nowMs;
+  }
+
+  /** Life of the server that this peer last spoke of; 0 before. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The first life of the server that this peer spoke of; 0 before. */
+  get firstEpoch(): number {
+    return this.#firstEpoch;
+  }
+
+  get isHeld(): boolean {
+    return this.#users > 0;
+  }
+
+  /** Requests in flight. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Requests in line. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+}

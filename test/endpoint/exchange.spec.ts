@@ -1,0 +1,422 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { decodeFrame, encodeFrame, isFrame } from '../../src/codec/frame-codec.js';
+import type { Frame } from '../../src/codec/frame.js';
+import { JsonCodec } from '../../src/codec/json.codec.js';
+import type { EventPacket, InboundPacket, ReplyPacket, RequestPacket } from '../../src/codec/packet.js';
+import { OptionReader } from '../../src/common/option-reader.js';
+import { PeerAddress } from '../../src/common/peer-address.js';
+import { readExchangeOptions } from '../../src/endpoint/exchange.options.js';
+import { PacketChannel } from '../../src/endpoint/packet-channel.js';
+import type { Served } from '../../src/endpoint/served.js';
+import { ManualClock } from '../../src/testing/manual-clock.js';
+import { VirtualNetwork } from '../../src/testing/virtual-network.js';
+import { Probes, type Probe } from './fixture.js';
+
+describe('the exchange', () => {
+  let open: Probes | undefined;
+  afterEach(() => open?.close());
+
+  describe('a request', () => {
+    it('is sent again after 1 s, 2 s and then every 4 s while nothing is known of the peer', async () => {
+      const { clock, ask, heard } = await withSilentServer();
+      const answer = ask('x', { timeoutMs: 20_000 });
+      await clock.advance(30_000);
+      expect(heard.map(({ atMs }) => atMs)).toEqual([1, 1001, 3001, 7001, 11_001, 15_001, 19_001]);
+      expect(answer.told).toEqual(['RequestTimeoutError @20000']);
+      expect(answer.error).toMatchObject({ attempts: 7, phase: 'silent', timeoutMs: 20_000 });
+    });
+
+    it('says which copy it is, how old it is, and how long it goes on waiting', async () => {
+      const { clock, ask, heard } = await withSilentServer();
+      ask('x', { timeoutMs: 5000 });
+      await clock.advance(4000);
+      const stamps = heard.map(({ packet }) => (packet as RequestPacket).stamp);
+      expect(stamps).toMatchObject([
+        { attempt: 1, ageMs: 0, patienceMs: 5000, epoch: 0 },
+        { attempt: 2, ageMs: 1000, patienceMs: 4000, epoch: 0 },
+        { attempt: 3, ageMs: 3000, patienceMs: 2000, epoch: 0 },
+      ]);
+      expect(new Set(heard.map(({ packet }) => (packet as RequestPacket).id)).size).toBe(1);
+    });
+
+    it('is aimed anew by the first measurement of its path', async () => {
+      const { clock, server, ask, toServer } = await setUp();
+      const served: (() => void)[] = [];
+      server.serve((packet, datagram, record) => {
+        const { id, data } = packet as RequestPacket;
+        const reply = (): void => {
+          server.reply(
+            { kind: 'reply', id, response: 1, isDisposed: true },
+            packet,
+            datagram.peer,
+            undefined,
+            record,
+          );
+        };
+        if (data === 'now') reply();
+        else served.push(reply);
+      });
+      toServer.lose = (frame, index) => index === 0;
+      const lost = ask('lost');
+      const answered = ask('now');
+      await clock.advance(20);
+      expect(answered.told).toEqual(['reply 1 @2']);
+      expect(served).toHaveLength(0);
+      // 1 s were set, 50 ms are enough now that a round trip is known to take 2.
+      await clock.advance(50);
+      expect(served).toHaveLength(1);
+      expect(lost.told).toEqual([]);
+    });
+
+    it('runs once, however often it comes, and each copy is answered', async () => {
+      const { clock, client, server, ask, serve, network } = await setUp();
+      let runs = 0;
+      serve(() => ({ response: ++runs, isDisposed: true }));
+      network.change({ duplicate: 1 });
+      const answer = ask('x');
+      await clock.advance(10);
+      expect(answer.told).toEqual(['reply 1 @2']);
+      expect(runs).toBe(1);
+      expect(server.stats().exchange).toMatchObject({ duplicates: 1, duplicatesAnswered: 1, stored: 1 });
+      expect(client.stats()).toMatchObject({ replies: 1, unknownReplies: 3 });
+    });
+
+    it('that comes 64 times at once runs once', async () => {
+      const { clock, server, client, peer, toServer } = await setUp();
+      let runs = 0;
+      server.serve(() => void runs++);
+      const stamp = { client: 'c'.repeat(16), attempt: 1, ageMs: 0, patienceMs: 5000, epoch: 0 };
+      const packet = { kind: 'request', id: 'a'.repeat(16), pattern: 'x', data: 1, stamp } as const;
+      for (let copy = 0; copy < 64; copy++) client.endpoint.post(new JsonCodec().encode(packet), peer);
+      await clock.advance(5);
+      expect(runs).toBe(1);
+      expect(toServer.count).toBe(64);
+      expect(server.stats().exchange).toMatchObject({ duplicates: 63, running: 1 });
+    });
+
+    it('that runs for 3 s is announced unasked, asked about slowly, and needs at most 6 datagrams', async () => {
+      const { clock, client, server, ask, toServer } = await setUp({ delayMs: 50 });
+      server.serve((packet, datagram, record) => {
+        const { id, data } = packet as RequestPacket;
+        const reply = { kind: 'reply', id, response: data, isDisposed: true } as const;
+        const say = (): void => server.reply(reply, packet, datagram.peer, undefined, record);
+        if (data === 'quick') say();
+        else clock.after(3000, say);
+      });
+      // Teaches the client a round trip of 100 ms.
+      for (let i = 0; i < 10; i++) {
+        ask('quick');
+        await clock.advance(200);
+      }
+      const before = toServer.count;
+      const answer = ask('slow', { timeoutMs: 10_000 });
+      await clock.advance(10_000);
+      expect(answer.told).toEqual([`reply "slow" @${2000 + 3000 + 100}`]);
+      expect(toServer.count - before).toBeLessThanOrEqual(6);
+      expect(server.stats().exchange?.pendings).toBeGreaterThanOrEqual(2);
+      expect(server.stats()).toMatchObject({ requests: 11 });
+      expect(client.stats().timeouts).toBe(0);
+    });
+
+    it('whose reply is lost after a word that it runs is answered all the same', async () => {
+      const { clock, ask, server, toClient } = await setUp();
+      server.serve((packet, { peer }, record) => {
+        const reply = {
+          kind: 'reply',
+          id: (packet as RequestPacket).id,
+          response: 1,
+          isDisposed: true,
+        } as const;
+        clock.after(700, () => server.reply(reply, packet, peer, undefined, record));
+      });
+      toClient.lose = (frame) => frame === undefined && toClient.replies++ < 2;
+      const answer = ask('x', { timeoutMs: 10_000 });
+      await clock.advance(10_000);
+      expect(answer.told).toHaveLength(1);
+      expect(answer.told[0]).toMatch(/^reply 1 @/);
+      expect(toClient.replies).toBeGreaterThanOrEqual(3);
+    });
+
+    it('whose reply was evicted is refused as "outcome unknown", and does not run again', async () => {
+      const { clock, ask, serve, toClient, server } = await setUp({
+        server: { duplicates: { maxBytes: 250 } },
+      });
+      let runs = 0;
+      serve(() => ({ response: 'x'.repeat(80) + ++runs, isDisposed: true }));
+      toClient.lose = () => toClient.count < 2;
+      const first = ask('first');
+      const second = ask('second');
+      await clock.advance(5000);
+      expect(first.told.map(nameOf)).toEqual(['OutcomeUnknownError']);
+      expect(second.told.map(nameOf)).toEqual(['reply']);
+      expect(runs).toBe(2);
+      expect(server.stats().exchange).toMatchObject({ outcomesUnknown: 1 });
+    });
+
+    it('that was sent to an earlier life of the service is refused as "outcome unknown"', async () => {
+      const { clock, ask, server, restart, serve } = await setUp();
+      serve(() => ({ response: 1, isDisposed: true }));
+      ask('teaches the epoch');
+      await clock.advance(10);
+      server.serve(() => undefined);
+      const lost = ask('x', { timeoutMs: 20_000 });
+      await clock.advance(10);
+      const again = await restart();
+      let runs = 0;
+      again.serve(() => void runs++);
+      await clock.advance(20_000);
+      expect(lost.told.map(nameOf)).toEqual(['OutcomeUnknownError']);
+      expect(runs).toBe(0);
+    });
+
+    it('waits as long as a busy peer says, and is then answered', async () => {
+      const { clock, ask, server, serve } = await setUp();
+      serve(() => ({ response: 1, isDisposed: true }));
+      server.admit = () => (clock.now() < 1500 ? 2000 : 0);
+      const answer = ask('x', { timeoutMs: 10_000 });
+      await clock.advance(10_000);
+      expect(answer.told).toEqual(['reply 1 @2004']);
+      expect(server.stats().exchange).toMatchObject({ refusedBusy: 1 });
+    });
+
+    it('fails as busy when its time is up before the peer has time', async () => {
+      const { clock, ask, server } = await setUp();
+      server.serve(() => undefined);
+      server.admit = () => 700;
+      const answer = ask('x', { timeoutMs: 1500 });
+      await clock.advance(5000);
+      expect(answer.told).toEqual(['PeerBusyError @1500']);
+      expect(answer.error).toMatchObject({ code: 'UDP_BUSY', retryAfterMs: 700 });
+    });
+
+    it('that is given up is given up at the server too', async () => {
+      const { clock, ask, server, records } = await setUp();
+      const cancelled: number[] = [];
+      server.serve((_packet, _datagram, record) => {
+        records.push(record as Served);
+        (record as Served).worker = { cancel: () => void cancelled.push(clock.now()) };
+      });
+      const answer = ask('x');
+      await clock.advance(10);
+      answer.giveUp();
+      await clock.advance(10);
+      expect(cancelled).toEqual([11]);
+      expect(server.stats().exchange).toMatchObject({ cancelled: 1, running: 0 });
+      expect(answer.told).toEqual([]);
+    });
+
+    it('that is overtaken by its cancellation does not run', async () => {
+      const { clock, ask, server, toServer } = await setUp();
+      let runs = 0;
+      server.serve(() => void runs++);
+      toServer.delay = (frame) => (frame === undefined ? 50 : 0);
+      const answer = ask('x');
+      await clock.advance(0);
+      answer.giveUp();
+      await clock.advance(1000);
+      expect(runs).toBe(0);
+      expect(toServer.count).toBe(2);
+    });
+
+    it('beyond maxInFlight waits in line for a first word about another', async () => {
+      const { clock, client, ask, server, serve } = await setUp({
+        client: { maxInFlight: 2, maxWaiting: 1 },
+      });
+      serve(() => ({ response: 1, isDisposed: true }));
+      const answers = ['a', 'b', 'c', 'd'].map((data) => ask(data));
+      expect(answers[3]?.error).toMatchObject({ code: 'UDP_TOO_MANY_REQUESTS', limit: 1 });
+      expect(client.stats().exchange).toMatchObject({ waiting: 1 });
+      await clock.advance(10);
+      expect(answers.map(({ told }) => told[0])).toEqual([
+        'reply 1 @2',
+        'reply 1 @2',
+        'reply 1 @4',
+        'TooManyRequestsError @0',
+      ]);
+      expect(server.stats().requests).toBe(3);
+    });
+  });
+
+  describe('a confirmable event', () => {
+    it('is handed on once, however many words of it are lost', async () => {
+      const { clock, client, server, peer, toClient } = await setUp();
+      const events: unknown[] = [];
+      server.serve((packet, _datagram, record) => {
+        events.push((packet as EventPacket).data);
+        server.received(record as Served);
+      });
+      toClient.lose = () => toClient.count < 3;
+      let isConfirmed = false;
+      const confirmed = client
+        .confirm({ pattern: 'e', data: 7 }, peer, 20_000)
+        .then(() => (isConfirmed = true));
+      await clock.advance(100);
+      expect([events, isConfirmed]).toEqual([[7], false]);
+      await clock.advance(10_000);
+      await confirmed;
+      expect(events).toEqual([7]);
+    });
+
+    it('that nobody hears fails', async () => {
+      const { clock, client, server, peer } = await setUp();
+      await server.close();
+      const failed = client
+        .confirm({ pattern: 'e', data: 7 }, peer, 3000)
+        .catch((error: Error) => error.name);
+      await clock.advance(3000);
+      expect(await failed).toBe('RequestTimeoutError');
+    });
+  });
+
+  describe('frames', () => {
+    it.each([
+      ['pending', { kind: 'pending', waitMs: 60_000 }],
+      ['busy', { kind: 'busy', retryAfterMs: 60_000 }],
+      ['gone', { kind: 'gone', reason: 'outcome-unknown' }],
+    ] as const)(
+      '%s from another address, or of another id, change nothing and are counted',
+      async (_name, body) => {
+        const { clock, network, client, ask, server, ids } = await setUp();
+        const forger = await probes(network).bound({ host: '10.0.0.9' });
+        server.serve(() => undefined);
+        const answer = ask('x', { timeoutMs: 1000 });
+        const id = ids.at(-1) as string;
+        const local = addressOf(client);
+        forger.endpoint.post(encodeFrame({ ...body, id, epoch: 1 }), local);
+        server.endpoint.post(encodeFrame({ ...body, id: 'f'.repeat(16), epoch: 1 }), local);
+        await clock.advance(999);
+        expect(answer.told).toEqual([]);
+        expect(client.stats()).toMatchObject({ foreignReplies: 1, unknownReplies: 1 });
+        await clock.advance(1);
+        expect(answer.told).toEqual(['RequestTimeoutError @1000']);
+      },
+    );
+
+    it.each(['c1', 'c102', 'c101ff', 'c10101', `c10108${'00'.repeat(13)}`, `c10141${'00'.repeat(21)}`])(
+      'like %s are counted as malformed',
+      async (hex) => {
+        const { clock, client, server, peer } = await setUp();
+        client.endpoint.post(Buffer.from(hex, 'hex'), peer);
+        await clock.advance(1);
+        const drops = server.endpoint.download.stats().drops;
+        expect(Object.keys(drops)).toHaveLength(1);
+        expect(Object.keys(drops)[0]).toMatch(/^malformed: /);
+      },
+    );
+  });
+
+  interface Setup {
+    readonly delayMs?: number;
+    readonly client?: object;
+    readonly server?: object;
+  }
+
+  /** What happens to datagrams in one direction, beside the network's own. */
+  interface Way {
+    count: number;
+    replies: number;
+    lose: (frame: Frame | undefined, index: number) => boolean;
+    delay: (frame: Frame | undefined) => number;
+  }
+
+  function probes(network: VirtualNetwork): Probes {
+    return (open ??= new Probes((host) => network.environment(host)));
+  }
+
+  async function withSilentServer() {
+    const { clock, ask, server } = await setUp();
+    const heard: { atMs: number; packet: unknown }[] = [];
+    server.endpoint.onDatagram = ({ data }) => {
+      heard.push({ atMs: clock.now(), packet: new JsonCodec().decode(data) });
+    };
+    return { clock, ask, heard };
+  }
+
+  /** A client and a server 1 ms apart, without jitter. */
+  async function setUp({ delayMs = 1, ...setup }: Setup = {}) {
+    const clock = new ManualClock();
+    const network = new VirtualNetwork({ clock, delayMs });
+    open = undefined;
+    const clientProbe = await probes(network).bound({ host: '10.0.0.1' });
+    let serverProbe: Probe = await probes(network).bound({ host: '10.0.0.2', port: 4000 });
+    const client = channelOf(clientProbe, clock, setup.client);
+    const server = channelOf(serverProbe, clock, setup.server);
+    const toServer = wayInto(serverProbe, clock);
+    const toClient = wayInto(clientProbe, clock);
+    const peer = addressOf(server);
+    const ids: string[] = [];
+    const { codec } = client;
+    const encode = codec.encode.bind(codec);
+    codec.encode = (packet, context) => {
+      if (packet.kind === 'request') ids.push(String(packet.id));
+      return encode(packet, context);
+    };
+    const ask = (data: unknown, times = {}) => {
+      const answer = { told: [] as string[], error: undefined as Error | undefined };
+      const giveUp = client.request(
+        { pattern: 'p', data },
+        peer,
+        { timeoutMs: 5000, streamTimeoutMs: 1000, ...times },
+        {
+          reply: ({ response, err }) =>
+            void answer.told.push(`reply ${JSON.stringify(response ?? err)} @${clock.now()}`),
+          failed: (error) => {
+            answer.error = error;
+            answer.told.push(`${error.name} @${clock.now()}`);
+          },
+        },
+      );
+      return Object.assign(answer, { giveUp });
+    };
+    const serve = (answer: (packet: InboundPacket) => Omit<ReplyPacket, 'kind' | 'id'>): void =>
+      server.serve((packet, datagram, record) => {
+        const { id } = packet as RequestPacket;
+        server.reply({ kind: 'reply', id, ...answer(packet) }, packet, datagram.peer, undefined, record);
+      });
+    const restart = async (): Promise<PacketChannel> => {
+      await server.close();
+      serverProbe = await probes(network).bound({ host: '10.0.0.2', port: 4000 });
+      return channelOf(serverProbe, clock, setup.server);
+    };
+    const records: Served[] = [];
+    return { clock, network, client, server, peer, ask, serve, restart, toServer, toClient, records, ids };
+  }
+
+  function channelOf({ endpoint }: Probe, clock: ManualClock, options: object = {}): PacketChannel {
+    const limits = readExchangeOptions(new OptionReader(options, ''), true);
+    return new PacketChannel(endpoint, new JsonCodec(), clock, 1000, limits, () => 0);
+  }
+
+  function wayInto({ endpoint }: Probe, clock: ManualClock): Way {
+    const way: Way = { count: 0, replies: 0, lose: () => false, delay: () => 0 };
+    const deliver = endpoint.onDatagram;
+    endpoint.onDatagram = (datagram) => {
+      const frame = frameIn(datagram.data);
+      const isLost = way.lose(frame, way.count);
+      way.count++;
+      if (isLost) return;
+      const delayMs = way.delay(frame);
+      if (delayMs > 0) clock.after(delayMs, () => deliver(datagram));
+      else deliver(datagram);
+    };
+    return way;
+  }
+});
+
+function addressOf({ endpoint }: PacketChannel): PeerAddress {
+  const { address, port } = endpoint.address as { address: string; port: number };
+  return PeerAddress.of(address, port);
+}
+
+/** `undefined` for a packet, and for what is no frame. */
+function frameIn(data: Uint8Array): Frame | undefined {
+  try {
+    return isFrame(data) ? decodeFrame(data) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function nameOf(told: string): string {
+  return told.split(' ')[0] as string;
+}

@@ -1,0 +1,77 @@
+import { describe, expect, it } from '@jest/globals';
+import { PeerAddress } from '../../src/common/peer-address.js';
+import { PeerPath } from '../../src/exchange/peer-path.js';
+import { PeerPaths } from '../../src/exchange/peer-paths.js';
+
+describe('PeerPath', () => {
+  const waiter = (log: string[], name: string) => ({ isWaiting: true, admit: () => void log.push(name) });
+
+  it('admits so many requests, then one for each that leaves, in order', () => {
+    const path = new PeerPath(1000, 2, 2);
+    const log: string[] = [];
+    const waiters = ['a', 'b', 'c', 'd', 'e'].map((name) => waiter(log, name));
+    expect(waiters.map((each) => path.enter(each))).toEqual([true, true, true, true, false]);
+    expect([log.join(''), path.inFlight, path.waiting]).toEqual(['ab', 2, 2]);
+    path.leave();
+    expect([log.join(''), path.inFlight, path.waiting]).toEqual(['abc', 2, 1]);
+  });
+
+  it('passes over those who wait no more', () => {
+    const path = new PeerPath(1000, 1, 5);
+    const log: string[] = [];
+    const [first, gone, last] = ['a', 'b', 'c'].map((name) => waiter(log, name)) as [any, any, any];
+    for (const each of [first, gone, last]) path.enter(each);
+    gone.isWaiting = false;
+    path.leave();
+    expect(log.join('')).toBe('ac');
+    path.leave();
+    expect([path.inFlight, path.waiting]).toEqual([0, 0]);
+  });
+
+  it('resumes runs that wait for the window once, in order', () => {
+    const path = new PeerPath(1000, 1, 1);
+    const log: string[] = [];
+    const runs = ['a', 'b', 'c'].map((name) => ({ resume: () => void log.push(name) })) as [any, any, any];
+    for (const run of runs) path.block(run);
+    path.unblock(runs[1]);
+    path.resumeBlocked();
+    path.resumeBlocked();
+    expect(log).toEqual(['a', 'c']);
+  });
+
+  it('remembers the first life of a server, and the last', () => {
+    const path = new PeerPath(1000, 1, 1);
+    expect([path.firstEpoch, path.epoch]).toEqual([0, 0]);
+    path.learnEpoch(5);
+    path.learnEpoch(9);
+    expect([path.firstEpoch, path.epoch]).toEqual([5, 9]);
+  });
+});
+
+describe('PeerPaths', () => {
+  const limits = { datagramBytes: 1000, maxInFlight: 1, maxWaiting: 1 };
+  const peer = (port: number): PeerAddress => PeerAddress.of('10.0.0.1', port);
+
+  it('keeps one path for a peer, and forgets it two minutes after its last use', () => {
+    const paths = new PeerPaths(limits);
+    const path = paths.hold(peer(1), 0);
+    expect(paths.hold(PeerAddress.of('10.0.0.1', 1), 10)).toBe(path);
+    path.release(1000);
+    paths.sweep(1e9);
+    expect(paths.size).toBe(1);
+    path.release(2000);
+    paths.sweep(121_999);
+    expect(paths.size).toBe(1);
+    paths.sweep(122_000);
+    expect(paths.size).toBe(0);
+  });
+
+  it('tells when there is something to forget some day', () => {
+    const paths = new PeerPaths(limits);
+    let told = 0;
+    paths.onFirst = () => told++;
+    paths.hold(peer(1), 0);
+    paths.hold(peer(2), 0);
+    expect(told).toBe(1);
+  });
+});

@@ -1,0 +1,204 @@
+import { describe, expect, it } from '@jest/globals';
+import { CongestionWindow } from '../../src/exchange/congestion-window.js';
+import { RttEstimator } from '../../src/exchange/rtt-estimator.js';
+import { SegmentSender } from '../../src/exchange/segment-sender.js';
+import { WHOLE_RUN, type Segment } from '../../src/exchange/segment.js';
+
+describe('SegmentSender', () => {
+  const NOTHING = new Uint8Array(0);
+  const setUp = ({ segmentBytes = 10, bufferBytes = 1000 } = {}) => {
+    const rtt = new RttEstimator();
+    const congestion = new CongestionWindow(segmentBytes);
+    return { rtt, congestion, sender: new SegmentSender(rtt, congestion, { segmentBytes, bufferBytes }) };
+  };
+  /** All that may leave now, leaving at once. */
+  const takeAll = (sender: SegmentSender, nowMs: number): Segment[] => {
+    const taken: Segment[] = [];
+    for (let segment = sender.take(nowMs); segment !== undefined; segment = sender.take(nowMs)) {
+      taken.push(segment);
+      sender.onLeft(segment, nowMs);
+    }
+    return taken;
+  };
+  const seqs = (segments: readonly Segment[]): number[] => segments.map(({ seq }) => seq);
+  const ack = (next: number, bits: readonly number[] = [], window = 256) => {
+    const bitmap = new Uint8Array(bits.length === 0 ? 0 : (Math.max(...bits) >> 3) + 1);
+    for (const bit of bits) bitmap[bit >> 3]! |= 1 << (bit & 7);
+    return { next, window, bitmap };
+  };
+
+  it('cuts messages into segments that say where messages begin, how long they are, and where the run ends', () => {
+    const { sender } = setUp();
+    sender.push(new Uint8Array(25), false);
+    sender.push(new Uint8Array(10), false);
+    sender.push(NOTHING, true);
+    expect(
+      takeAll(sender, 0).map(({ seq, payload, messageBytes, isLast, isEnd }) => [
+        seq,
+        payload.length,
+        messageBytes,
+        isLast,
+        isEnd,
+      ]),
+    ).toEqual([
+      [0, 10, 25, false, false],
+      [1, 10, undefined, false, false],
+      [2, 5, undefined, true, false],
+      [3, 10, 10, true, false],
+      [4, 0, 0, true, true],
+    ]);
+  });
+
+  it('lets out what the congestion window lets, and asks for an acknowledgement where it stops', () => {
+    const { sender } = setUp();
+    sender.push(new Uint8Array(150), true);
+    const first = takeAll(sender, 0);
+    expect(seqs(first)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(first.map(({ wantsAck }) => wantsAck)).toEqual([...Array(9).fill(false), true]);
+    expect(sender.isBlocked).toBe(true);
+    sender.onAcknowledged(ack(2), 10);
+    expect(seqs(takeAll(sender, 10))).toEqual([10, 11, 12, 13]);
+  });
+
+  it('keeps to the window of the receiver, which is 32 before the first word', () => {
+    const { sender } = setUp({ segmentBytes: 1 });
+    sender.push(new Uint8Array(400), true);
+    let sent = takeAll(sender, 0).length;
+    for (let nowMs = 1; nowMs < 5; nowMs++) {
+      sender.onAcknowledged(ack(sent, [], 20), nowMs);
+      sent += takeAll(sender, nowMs).length;
+    }
+    expect(sent).toBe(10 + 20 + 20 + 20 + 20);
+  });
+
+  it('tells that a message has left when its last segment has', () => {
+    const { sender } = setUp();
+    const left: string[] = [];
+    sender.push(new Uint8Array(20), false, { left: (nowMs) => left.push(`a ${nowMs}`) });
+    sender.push(new Uint8Array(5), false, { left: (nowMs) => left.push(`b ${nowMs}`) });
+    const [first, second, third] = [sender.take(0), sender.take(0), sender.take(0)] as [
+      Segment,
+      Segment,
+      Segment,
+    ];
+    sender.onLeft(first, 1);
+    expect(left).toEqual([]);
+    sender.onLeft(second, 2);
+    sender.onLeft(third, 3);
+    expect(left).toEqual(['a 2', 'b 3']);
+  });
+
+  it('takes no more than its buffer holds, but for one message, and a short end', () => {
+    const { sender } = setUp({ bufferBytes: 100 });
+    expect(sender.push(new Uint8Array(500), false)).toBe(true);
+    expect(sender.push(new Uint8Array(1), false)).toBe(false);
+    expect(sender.push(new Uint8Array(600), true)).toBe(false);
+    expect(sender.push(new Uint8Array(50), true)).toBe(true);
+    expect(sender.bufferedBytes).toBe(550);
+  });
+
+  it('repeats what three later ones have overtaken, and nothing else', () => {
+    const { sender, congestion } = setUp();
+    sender.push(new Uint8Array(100), true);
+    takeAll(sender, 0);
+    sender.onAcknowledged(ack(0, [0, 1]), 10);
+    expect(takeAll(sender, 10)).toEqual([]);
+    // Now the window is half as large, and full until more have arrived.
+    sender.onAcknowledged(ack(0, [0, 1, 2]), 10);
+    expect([congestion.bytes, takeAll(sender, 10)]).toEqual([65, []]);
+    sender.onAcknowledged(ack(0, [0, 1, 2, 3, 4]), 11);
+    expect(seqs(takeAll(sender, 11))).toEqual([0]);
+  });
+
+  it('repeats what was overtaken 9/8 of a round trip ago', () => {
+    const { sender } = setUp();
+    sender.push(new Uint8Array(30), true);
+    takeAll(sender, 0);
+    sender.onAcknowledged(ack(0, [0]), 80);
+    expect(sender.nextMs).toBe(90);
+    sender.onTime(89);
+    expect(takeAll(sender, 89)).toEqual([]);
+    sender.onTime(90);
+    expect(seqs(takeAll(sender, 90))).toEqual([0]);
+  });
+
+  it('sends the first that is missing when nothing is heard, later each time, and then starts anew', () => {
+    const { sender, congestion } = setUp();
+    sender.push(new Uint8Array(30), true);
+    takeAll(sender, 0);
+    const repeated: [number, number[]][] = [];
+    for (let i = 0; i < 4; i++) {
+      const nowMs = sender.nextMs;
+      sender.onTime(nowMs);
+      repeated.push([nowMs, seqs(takeAll(sender, nowMs))]);
+    }
+    expect(repeated).toEqual([
+      [1000, [0]],
+      [3000, [0]],
+      [7000, [0]],
+      [11_000, [0]],
+    ]);
+    expect(congestion.bytes).toBe(20);
+  });
+
+  it('does not queue again what waits in our own queue', () => {
+    const { sender } = setUp();
+    sender.push(new Uint8Array(10), true);
+    expect(sender.take(0)?.seq).toBe(0);
+    expect(sender.nextMs).toBe(Infinity);
+    sender.onTime(1e6);
+    expect(sender.take(1e6)).toBeUndefined();
+  });
+
+  it('tries again, after a time-out, what our own queue refused', () => {
+    const { sender } = setUp();
+    sender.push(new Uint8Array(10), true);
+    sender.onDropped(sender.take(0) as Segment, 5);
+    expect(sender.take(1004)).toBeUndefined();
+    expect(sender.nextMs).toBe(1005);
+    sender.onTime(1005);
+    expect(sender.take(1005)?.seq).toBe(0);
+  });
+
+  it('measures round trips by segments that left once', () => {
+    const { sender, rtt } = setUp();
+    sender.push(new Uint8Array(20), false);
+    takeAll(sender, 100);
+    sender.onAcknowledged(ack(2), 140);
+    expect(rtt.smoothedMs).toBe(40);
+    sender.push(new Uint8Array(10), true);
+    takeAll(sender, 200);
+    sender.onTime(sender.nextMs);
+    takeAll(sender, 500);
+    sender.onAcknowledged(ack(3), 900);
+    expect(rtt.smoothedMs).toBe(40);
+    expect(sender.isDone).toBe(true);
+  });
+
+  it.each([
+    ['that is older', [ack(5), ack(2)]],
+    ['of what was never sent', [ack(5), ack(5000)]],
+    ['that comes twice', [ack(5), ack(5)]],
+  ])('is not confused by an acknowledgement %s', (_what, acks) => {
+    const { sender, congestion } = setUp();
+    sender.push(new Uint8Array(90), false);
+    takeAll(sender, 0);
+    expect(acks.map((each) => sender.onAcknowledged(each, 10))).toEqual([true, false]);
+    expect([sender.bufferedBytes, congestion.underWayBytes]).toEqual([40, 40]);
+  });
+
+  it('is over when the receiver wants nothing more', () => {
+    const { sender, congestion } = setUp();
+    let left = 0;
+    sender.push(new Uint8Array(500), false, { left: () => left++ });
+    takeAll(sender, 0);
+    sender.onAcknowledged({ next: WHOLE_RUN, window: 0, bitmap: NOTHING }, 10);
+    expect([sender.isDone, sender.bufferedBytes, congestion.underWayBytes, sender.nextMs, left]).toEqual([
+      true,
+      0,
+      0,
+      Infinity,
+      1,
+    ]);
+  });
+});

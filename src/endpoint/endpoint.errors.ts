@@ -183,7 +183,7 @@ export class PeerBusyError extends ThrottledUdpError {
   }
 }
 
-/** A stream ended before its end: the peer has given it up, because this side was silent for too long. */
+/** A stream or a large request ended before its end: the peer has not heard of this side for too long. */
 export class StreamLostError extends ThrottledUdpError {
   override readonly name = 'StreamLostError';
   readonly code = 'UDP_STREAM_LOST';
@@ -193,7 +193,9 @@ export class StreamLostError extends ThrottledUdpError {
     readonly peer: PeerAddress,
     readonly values: number,
   ) {
-    super(`${peer} has given up a stream after ${values} values: this side was not heard for too long`);
+    super(
+      `${peer} has given the request up after ${values} values: it has not heard of this side for too long`,
+    );
   }
 }
 

@@ -37,9 +37,11 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     this.#replies = new ServedReplies(parts, this);
     this.#store = new DuplicateStore(parts.limits.duplicates, parts.epoch);
     this.#watch = new ServedWatch(parts, this.#store, this.#words);
-    this.#assembly = new RequestAssembly(parts, (packet, datagram) =>
-      this.onQuestion(packet, datagram, true),
-    );
+    this.#assembly = new RequestAssembly(parts, {
+      onComplete: (packet, datagram) => this.onQuestion(packet, datagram, true),
+      // What comes of it later must not begin another message that can never be whole.
+      onForgotten: (frame, datagram) => this.#remember(frame, datagram, 'refused', 'lease'),
+    });
   }
 
   /** @param isAdmitted it was let in already, when its first segment came */

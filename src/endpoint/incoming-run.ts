@@ -12,7 +12,7 @@ export interface RunSink {
   onMessage(message: Uint8Array, isEnd: boolean, nowMs: number): void;
   /** The run cannot go on. */
   onBroken(reason: 'too-large' | 'broken', nowMs: number): void;
-  /** No new segment came for as long as incomplete messages are kept. */
+  /** No segment came for as long as incomplete messages are kept. */
   onStale(nowMs: number): void;
 }
 
@@ -47,10 +47,10 @@ export class IncomingRun extends Timed implements Fate {
       counts.segmentsRefused++;
       return this.sink.onBroken(arrival, nowMs);
     }
-    if (arrival === 'new') {
-      counts.segmentsReceived++;
-      this.#staleAtMs = nowMs + limits.reassembly.maxAgeMs;
-    } else if (arrival === 'repeated') counts.segmentsRepeated++;
+    // Also one that is here already: its sender lives, and goes on when it hears of it.
+    this.#staleAtMs = nowMs + limits.reassembly.maxAgeMs;
+    if (arrival === 'new') counts.segmentsReceived++;
+    else if (arrival === 'repeated') counts.segmentsRepeated++;
     else counts.segmentsRefused++;
     this.#planAck(nowMs);
     this.#handOn(nowMs);

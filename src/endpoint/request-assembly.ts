@@ -18,14 +18,21 @@ export function idOf(packet: StampedQuestion): string {
   return packet.kind === 'request' ? (packet.id as string) : (packet.stamp.eventId ?? '');
 }
 
+/** What becomes of messages that arrive in part. */
+export interface AssemblyEvents {
+  /** A question is whole: in a datagram as if it had come in one. */
+  onComplete(packet: StampedQuestion, datagram: InboundDatagram): void;
+  /** No segment of it came for too long: it was forgotten, and never ran. */
+  onForgotten(frame: SegmentFrame, datagram: InboundDatagram): void;
+}
+
 /** Large requests and confirmable events of which a part is here. */
 export class RequestAssembly {
   readonly #byKey = new Map<string, PartialRequest>();
 
-  /** @param onComplete takes a question, in a datagram as if it had come in one */
   constructor(
     private readonly parts: ExchangeParts,
-    private readonly onComplete: (packet: StampedQuestion, datagram: InboundDatagram) => void,
+    private readonly events: AssemblyEvents,
   ) {}
 
   has(key: string): boolean {
@@ -47,10 +54,8 @@ export class RequestAssembly {
         path.release(receivedAtMs);
         return 'overflow';
       }
-      const complete = this.onComplete;
-      request = new PartialRequest(this.parts, path, key, frame.id, datagram, complete, () =>
-        this.#byKey.delete(key),
-      );
+      const { parts, events } = this;
+      request = new PartialRequest(parts, path, key, frame, datagram, events, () => this.#byKey.delete(key));
       this.#byKey.set(key, request);
     }
     return request.receive(frame, datagram);
@@ -75,12 +80,12 @@ class PartialRequest implements RunSink {
     private readonly parts: ExchangeParts,
     private readonly path: PeerPath,
     private readonly key: string,
-    id: string,
+    private readonly first: SegmentFrame,
     private datagram: InboundDatagram,
-    private readonly complete: (packet: StampedQuestion, datagram: InboundDatagram) => void,
+    private readonly events: AssemblyEvents,
     private readonly onOver: () => void,
   ) {
-    const name = { id, client: undefined, peer: datagram.peer };
+    const name = { id: first.id, client: undefined, peer: datagram.peer };
     this.#run = new IncomingRun(parts, path, name, this, datagram.receivedAtMs);
   }
 
@@ -96,7 +101,7 @@ class PartialRequest implements RunSink {
     const data = Buffer.from(message.buffer, message.byteOffset, message.length);
     const datagram = { ...this.datagram, data, bytes: data.length };
     this.end();
-    this.complete(packet, datagram);
+    this.events.onComplete(packet, datagram);
   }
 
   onBroken(reason: 'too-large' | 'broken'): void {
@@ -108,6 +113,7 @@ class PartialRequest implements RunSink {
   onStale(): void {
     this.parts.endpoint.countDrop(this.datagram, 'expired');
     this.end();
+    this.events.onForgotten(this.first, this.datagram);
   }
 
   end(): void {

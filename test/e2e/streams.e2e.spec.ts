@@ -183,7 +183,7 @@ describe('streams under an upload limit', () => {
   });
 
   it('fails an Observable that runs over the queue, after the values that fitted', async () => {
-    await start({ upload: { rate: 100_000, burst: 1000 }, queue: { maxBytes: 5000 } });
+    await start({ upload: { rate: 100_000, burst: 1000 }, streamBuffer: 5000 });
     const client = service.client();
     const seen: unknown[] = [];
     const error = await new Promise((resolve) => {

@@ -237,6 +237,44 @@ describe('the exchange', () => {
     });
   });
 
+  describe('a large request', () => {
+    const LARGE = 'x'.repeat(200_000);
+
+    it('lives on while its segments come, though no word of them gets back', async () => {
+      const { clock, ask, serve, toClient } = await setUp({ server: { reassembly: { maxAge: 6000 } } });
+      serve(() => ({ response: 'whole', isDisposed: true }));
+      toClient.lose = () => clock.now() > 1 && clock.now() < 20_000;
+      const answer = ask(LARGE, { timeoutMs: 60_000 });
+      await clock.advance(60_000);
+      expect(answer.told.map((told) => told.split(' @')[0])).toEqual(['reply "whole"']);
+    });
+
+    it('that was forgotten for want of segments is refused, and none of the rest is kept', async () => {
+      const { clock, ask, server, toServer } = await setUp({ server: { reassembly: { maxAge: 3000 } } });
+      let runs = 0;
+      server.serve(() => void runs++);
+      toServer.lose = () => clock.now() > 1 && clock.now() < 10_000;
+      const answer = ask(LARGE, { timeoutMs: 60_000 });
+      await clock.advance(2000);
+      expect(server.stats().exchange?.reassemblyBytes).toBeGreaterThan(10_000);
+      await clock.advance(2000);
+      expect(server.stats().exchange).toMatchObject({ reassemblyBytes: 0, streams: 0 });
+      await clock.advance(30_000);
+      expect(answer.told.map(nameOf)).toEqual(['StreamLostError']);
+      expect(runs).toBe(0);
+      expect(server.stats().exchange).toMatchObject({ reassemblyBytes: 0, streams: 0 });
+    });
+
+    it('of a peer that has no room left is refused, and the others are not', async () => {
+      const { clock, ask, serve } = await setUp({ server: { reassembly: { maxBytes: 1500 } } });
+      serve(() => ({ response: 'whole', isDisposed: true }));
+      const answers = [ask('x'.repeat(2000)), ask('x'.repeat(2000))];
+      await clock.advance(100);
+      expect(answers[1]?.error).toMatchObject({ code: 'UDP_OVERFLOW' });
+      expect(answers[0]?.error).toBeUndefined();
+    });
+  });
+
   describe('a confirmable event', () => {
     it('is handed on once, however many words of it are lost', async () => {
       const { clock, client, server, peer, toClient } = await setUp();
@@ -337,8 +375,12 @@ describe('the exchange', () => {
     const clock = new ManualClock();
     const network = new VirtualNetwork({ clock, delayMs });
     open = undefined;
-    const clientProbe = await probes(network).bound({ host: '10.0.0.1' });
-    let serverProbe: Probe = await probes(network).bound({ host: '10.0.0.2', port: 4000 });
+    const clientProbe = await probes(network).bound({ host: '10.0.0.1', maxDatagramSize: 1232 });
+    let serverProbe: Probe = await probes(network).bound({
+      host: '10.0.0.2',
+      port: 4000,
+      maxDatagramSize: 1232,
+    });
     const client = channelOf(clientProbe, clock, setup.client);
     const server = channelOf(serverProbe, clock, setup.server);
     const toServer = wayInto(serverProbe, clock);
@@ -375,7 +417,7 @@ describe('the exchange', () => {
       });
     const restart = async (): Promise<PacketChannel> => {
       await server.close();
-      serverProbe = await probes(network).bound({ host: '10.0.0.2', port: 4000 });
+      serverProbe = await probes(network).bound({ host: '10.0.0.2', port: 4000, maxDatagramSize: 1232 });
       return channelOf(serverProbe, clock, setup.server);
     };
     const records: Served[] = [];

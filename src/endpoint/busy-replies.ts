@@ -14,13 +14,15 @@ export class BusyReplies {
     private readonly endpoint: UdpEndpoint,
     private readonly codec: DatagramCodec,
     private readonly scheduler: Scheduler,
+    /** Says it to a client that speaks the exchange, and comes again by itself; `undefined` for any other. */
+    private readonly sayLater: (request: RequestPacket, retryAfterMs: number) => Uint8Array | undefined,
   ) {
     this.#budget = new RefusalBudget(endpoint.upload.rate, scheduler.now());
   }
 
-  /** Whether one more refusal may be sent; if so it is counted as such. */
-  tryTake(): boolean {
-    return this.#budget.tryTake(USUAL_BYTES, this.endpoint.upload.rate, this.scheduler.now());
+  /** Whether one more refusal may be sent; if so it is counted as such. @param bytes about so many */
+  tryTake(bytes = USUAL_BYTES): boolean {
+    return this.#budget.tryTake(bytes, this.endpoint.upload.rate, this.scheduler.now());
   }
 
   /**
@@ -40,7 +42,7 @@ export class BusyReplies {
     try {
       for (const packet of decode()) {
         if (packet.kind !== 'request') continue;
-        const data = this.#encode(packet, datagram);
+        const data = this.sayLater(packet, RETRY_AFTER_MS) ?? this.#encode(packet, datagram);
         if (data === undefined || data.length > bytesLeft) continue;
         if (!this.#budget.tryTake(data.length, this.endpoint.upload.rate, nowMs)) break;
         bytesLeft -= data.length;
@@ -69,6 +71,9 @@ export class BusyReplies {
 
 /** What a busy error says to people. */
 export const BUSY = 'busy';
+
+// As long as a peer is told nothing again.
+const RETRY_AFTER_MS = 1000;
 
 // An id, a code and a word, as JSON.
 const USUAL_BYTES = 96;

@@ -137,6 +137,11 @@ export class InboundDatagram extends Shaped {
     super();
   }
 
+  /** The same, with the bytes that it and others before it carry together. */
+  with(data: Buffer): InboundDatagram {
+    return new InboundDatagram(data, this.peer, data.length, this.receivedAtMs, this.isAwaited);
+  }
+
   /** Asked only of those that must wait: to know it, somebody must look into the bytes. */
   override get isUrgent(): boolean {
     this.#isUrgent ??= this.isAwaited(this);

@@ -14,7 +14,7 @@ import type { Fate } from './uplink.js';
 export interface ExchangeServerEvents {
   /** A question that was not seen before; to be answered by {@link ExchangeServer.reply}. */
   onQuestion(packet: StampedQuestion, datagram: InboundDatagram, served: Served): void;
-  /** @returns milliseconds after which a new question may come again; 0 lets it in */
+  /** @returns milliseconds after which a new question may come again; 0 lets it in, `Infinity` drops it without a word */
   admit(datagram: InboundDatagram, packet?: StampedQuestion): number;
 }
 
@@ -54,7 +54,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     const { peer, receivedAtMs } = datagram;
     if (this.#store.mayHaveRun(stamp.ageMs, stamp.epoch, receivedAtMs)) return this.#words.unknown(id, peer);
     const retryAfterMs = isAdmitted ? 0 : this.events.admit(datagram, packet);
-    if (retryAfterMs > 0) return this.#words.busy(id, peer, retryAfterMs);
+    if (retryAfterMs > 0) return this.#refuseBusy(id, datagram, retryAfterMs);
     // Until addresses are validated, all of them count as such.
     const served = new Served(this, key, id, stamp, peer, receivedAtMs, true);
     if (!this.#store.add(served)) return this.#words.busy(id, peer, FULL_RETRY_MS);
@@ -259,12 +259,17 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
       if (this.#store.mayHaveRun(frame.ageMs, frame.epoch, receivedAtMs))
         return this.#words.unknown(frame.id, peer);
       const retryAfterMs = this.events.admit(datagram);
-      if (retryAfterMs > 0) return this.#words.busy(frame.id, peer, retryAfterMs);
+      if (retryAfterMs > 0) return this.#refuseBusy(frame.id, datagram, retryAfterMs);
     }
     const refusal = this.#assembly.receive(frame, key, datagram);
     if (refusal === undefined) return;
     this.#remember(frame, datagram, 'refused', refusal);
     this.#words.gone(frame.id, peer, refusal);
+  }
+
+  #refuseBusy(id: string, datagram: InboundDatagram, retryAfterMs: number): void {
+    if (retryAfterMs === Infinity) this.parts.endpoint.countDrop(datagram, 'busy');
+    else this.#words.busy(id, datagram.peer, retryAfterMs);
   }
 
   #giveUp(served: Served, state: 'cancelled' | 'expired', nowMs = this.parts.scheduler.now()): void {

@@ -1,4 +1,5 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
+import { encodeFrame } from '../codec/frame-codec.js';
 import { PeerPaths } from '../exchange/peer-paths.js';
 import { ReassemblyBudget } from '../exchange/reassembly-budget.js';
 import { requestIdSource } from '../exchange/request-id.js';
@@ -53,6 +54,11 @@ export class Exchange {
     this.client.close();
     this.server.close();
     this.#parts.deadlines.stop();
+  }
+
+  /** The word that a request came at a bad time, for one that is not even looked at. */
+  busyFrame(id: string, retryAfterMs: number): Uint8Array {
+    return encodeFrame({ kind: 'busy', id, epoch: this.#parts.epoch, retryAfterMs });
   }
 
   stats(): ExchangeStats {

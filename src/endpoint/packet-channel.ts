@@ -42,7 +42,7 @@ export type PacketServer = (
   served: Served | undefined,
 ) => void;
 
-/** @returns milliseconds after which a question may come again; 0 lets it in */
+/** @returns milliseconds after which a question may come again; 0 lets it in, `Infinity` drops it without a word */
 export type Admission = (datagram: InboundDatagram, packet?: StampedQuestion) => number;
 
 /**
@@ -88,7 +88,9 @@ export class PacketChannel {
       const createId = codec.createId?.bind(codec) ?? requestIdSource(randomFillSync);
       this.#plain = new PlainClient(endpoint, scheduler, createId, maxPendingRequests);
     }
-    this.busyReplies = new BusyReplies(endpoint, codec, scheduler);
+    this.busyReplies = new BusyReplies(endpoint, codec, scheduler, (request, retryAfterMs) =>
+      request.stamp === undefined ? undefined : this.#exchange?.busyFrame(String(request.id), retryAfterMs),
+    );
     endpoint.onDatagram = (datagram) => this.#receive(datagram);
     endpoint.isAwaited = (datagram) => this.#isAwaited(datagram);
     endpoint.turnAway = (datagram) => this.busyReplies.turnAway(datagram, () => this.#decode(datagram));
@@ -153,8 +155,8 @@ export class PacketChannel {
     to: InboundPacket,
     peer: PeerAddress,
     fate?: Fate,
-    passage: Passage = USUAL_PASSAGE,
     served?: Served,
+    passage: Passage = USUAL_PASSAGE,
   ): void {
     if (served !== undefined && packet.kind === 'reply') {
       return this.#exchange?.server.reply(served, packet, fate);

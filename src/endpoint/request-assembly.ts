@@ -99,7 +99,7 @@ class PartialRequest implements RunSink {
     const packet = this.#read(message);
     if (packet === undefined || !isEnd || keyOf(packet) !== this.key) return this.onBroken('broken');
     const data = Buffer.from(message.buffer, message.byteOffset, message.length);
-    const datagram = { ...this.datagram, data, bytes: data.length };
+    const datagram = this.datagram.with(data);
     this.end();
     this.events.onComplete(packet, datagram);
   }

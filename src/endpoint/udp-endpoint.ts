@@ -151,9 +151,9 @@ export class UdpEndpoint {
     return this.#uplink.post(data, peer, fate, passage);
   }
 
-  /** Whether a new request is better refused than answered: what waits before its reply takes too long. */
-  isBusy(peer: PeerAddress, passage: Passage): boolean {
-    return this.#uplink.isBusy(peer, passage);
+  /** Milliseconds that a new reply would wait, where that is too long; else 0. See {@link Uplink.busyForMs}. */
+  busyForMs(peer: PeerAddress, passage: Passage): number {
+    return this.#uplink.busyForMs(peer, passage);
   }
 
   /** Counts work that ends when a datagram has left, or cannot: {@link drained} waits for it too. */

@@ -117,11 +117,17 @@ export class Uplink {
     return true;
   }
 
-  /** Whether a new request is better refused than answered: what waits before its reply takes too long. */
-  isBusy(peer: PeerAddress, { rank, limit, isUnmetered }: Passage): boolean {
+  /**
+   * How long what waits before the reply to a new request takes, where that is too long: then the request is better
+   * refused than answered.
+   *
+   * @returns milliseconds, more than `queue.busyAfter`; 0 when there is time for it
+   */
+  busyForMs(peer: PeerAddress, { rank, limit, isUnmetered }: Passage): number {
     const { busyAfterMs } = this.options.queue;
-    if (isUnmetered || this.#shaper.queuedDatagrams === 0) return false;
-    return this.#shaper.backlogMs({ peer, rank, limit }, this.parts.scheduler.now()) > busyAfterMs;
+    if (isUnmetered || this.#shaper.queuedDatagrams === 0) return 0;
+    const backlogMs = this.#shaper.backlogMs({ peer, rank, limit }, this.parts.scheduler.now());
+    return backlogMs > busyAfterMs ? backlogMs : 0;
   }
 
   /** Resolves when nothing waits to leave. */

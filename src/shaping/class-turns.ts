@@ -1,6 +1,6 @@
 import { ClassLine } from './class-line.js';
 import type { Flow } from './flow.js';
-import { withRate, type Bandwidth } from './bandwidth.options.js';
+import type { Bandwidth } from './bandwidth.options.js';
 import { Parking } from './parking.js';
 import { TokenBucket } from './token-bucket.js';
 import type { ClassTerms } from './traffic-class.options.js';
@@ -123,10 +123,15 @@ interface TrafficClass {
   isWaiting: boolean;
 }
 
-function shareOf(bandwidth: Bandwidth, share: number): Bandwidth {
-  const { burstBytes, rateBytesPerSecond } = bandwidth;
+function shareOf({ rateBytesPerSecond }: Bandwidth, share: number): Bandwidth {
   // A share of nothing is never asked: any rate does.
   const part = share > 0 ? share : 1;
-  const scaled = withRate(bandwidth, rateBytesPerSecond * part);
-  return burstBytes === undefined ? scaled : { ...scaled, burstBytes: burstBytes * part };
+  return {
+    rateBytesPerSecond: rateBytesPerSecond * part,
+    burstBytes: undefined,
+    burstTimeMs: SHARE_BURST_MS,
+  };
 }
+
+// What a class has not used for a moment it may use at once: words come in bursts, one for each of many requests.
+const SHARE_BURST_MS = 200;

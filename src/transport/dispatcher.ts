@@ -1,7 +1,7 @@
 import type { BaseRpcContext, ConsumerDeserializer, ConsumerSerializer } from '@nestjs/microservices';
 import type { EventPacket, InboundPacket, RawPacket, RequestPacket, TransportCode } from '../codec/packet.js';
 import { BUSY } from '../endpoint/busy-replies.js';
-import type { PacketChannel } from '../endpoint/packet-channel.js';
+import type { Admission, PacketChannel } from '../endpoint/packet-channel.js';
 import { USUAL_PASSAGE } from '../endpoint/passage.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
 import type { Served } from '../endpoint/served.js';
@@ -57,6 +57,18 @@ export class Dispatcher implements PumpOwner {
     if (packet.kind === 'raw') this.#handleRaw(packet, datagram);
     else if (this.parts.deserializer === undefined) this.#handle(packet, datagram, served);
     else void this.#deserialize(packet, datagram, this.parts.deserializer, served);
+  };
+
+  /** Asked of questions over the exchange before they are taken: their clients come again when told so. */
+  readonly admit: Admission = ({ peer }, packet) => {
+    if (packet?.kind === 'event') return 0;
+    const handler = packet === undefined ? undefined : this.parts.handlers.find(packet.pattern)[0];
+    const busyMs = this.channel.endpoint.busyForMs(peer, handler?.passage ?? USUAL_PASSAGE);
+    if (busyMs === 0) return 0;
+    this.#counts.refusedBusy++;
+    // Their clients ask again by themselves: what is told to all of them would be taken from the answers.
+    if (!this.channel.busyReplies.tryTake(BUSY_FRAME_BYTES)) return Infinity;
+    return Math.min(LONGEST_RETRY_MS, Math.max(SHORTEST_RETRY_MS, busyMs));
   };
 
   /** Refuses what comes from now on. */
@@ -130,7 +142,7 @@ export class Dispatcher implements PumpOwner {
     if (
       packet.kind === 'request' &&
       served === undefined &&
-      this.channel.endpoint.isBusy(datagram.peer, first.passage)
+      this.channel.endpoint.busyForMs(datagram.peer, first.passage) > 0
     ) {
       return this.#refuseBusy(packet, datagram);
     }
@@ -232,5 +244,13 @@ const RAW = new RawReplies();
 const NO_HANDLER = 'There is no matching message handler defined in the remote service.';
 
 const CLOSING = 'the service is closing';
+
+// See PROTOCOL.md: the head of a frame and a time.
+const BUSY_FRAME_BYTES = 32;
+
+// Soon enough to use what becomes free, seldom enough to be no load.
+const SHORTEST_RETRY_MS = 100;
+
+const LONGEST_RETRY_MS = 4000;
 
 const HOOK_FAILED = { status: 'error', message: 'Internal server error' };

@@ -237,6 +237,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
         `'${codec.name}' leaves no datagram raw: @OnDatagram() handlers would never be called (use a RawCodec)`,
       );
     }
+    this.#channel.admit = this.#dispatcher.admit;
     this.#channel.serve(this.#dispatcher.accept);
     const address = await this.#bind();
     const { upload, download } = this;

@@ -23,8 +23,6 @@ export class PeerPath {
   #firstEpoch = 0;
   /** Bytes of messages from this peer that are not complete yet. */
   reassemblyBytes = 0;
-  /** Whether the address has proved itself. Until addresses are validated, all have. */
-  isValidated = true;
   /** When it was used last, monotonic milliseconds. */
   usedMs = 0;
   #inFlight = 0;

@@ -237,6 +237,41 @@ describe('the exchange', () => {
     });
   });
 
+  describe('a reply', () => {
+    it('tells how long it was held, the wait in our own queue included, so that round trips are of the network', async () => {
+      const { clock, client, ask, serve } = await setUp({ upload: { rate: 1000, burst: 200 } });
+      serve(() => ({ response: 'x'.repeat(400), isDisposed: true }));
+      const held: number[] = [];
+      const decode = client.codec.decode.bind(client.codec);
+      client.codec.decode = (datagram, peer) => {
+        const packet = decode(datagram, peer) as ReplyPacket;
+        held.push(packet.stamp?.heldMs ?? NaN);
+        return packet;
+      };
+      const answers = [ask('a'), ask('b'), ask('c')];
+      await clock.advance(5000);
+      expect(answers.map(({ told }) => told.length)).toEqual([1, 1, 1]);
+      expect(held[0]).toBeLessThan(5);
+      // Each of about 460 bytes waits for those before it at 1000 bytes a second.
+      expect(held[1]).toBeGreaterThan(200);
+      expect(held[2]).toBeGreaterThan((held[1] as number) + 400);
+    });
+
+    it('that finds nobody waiting when its turn comes is not sent', async () => {
+      const { clock, ask, serve, server } = await setUp({ upload: { rate: 1000, burst: 200 } });
+      serve(() => ({ response: 'x'.repeat(800), isDisposed: true }));
+      const answers = [ask('a'), ask('b', { timeoutMs: 300 }), ask('c')];
+      await clock.advance(5000);
+      expect(answers.map(({ told }) => nameOf(told[0] ?? ''))).toEqual([
+        'reply',
+        'RequestTimeoutError',
+        'reply',
+      ]);
+      expect(server.stats().exchange).toMatchObject({ unwantedReplies: 1, running: 0 });
+      expect(server.endpoint.upload.stats().drops).toMatchObject({ unwanted: { datagrams: 1 } });
+    });
+  });
+
   describe('a large request', () => {
     const LARGE = 'x'.repeat(200_000);
 
@@ -345,6 +380,8 @@ describe('the exchange', () => {
 
   interface Setup {
     readonly delayMs?: number;
+    /** Limit of the server. */
+    readonly upload?: { readonly rate: number; readonly burst: number };
     readonly client?: object;
     readonly server?: object;
   }
@@ -371,7 +408,8 @@ describe('the exchange', () => {
   }
 
   /** A client and a server 1 ms apart, without jitter. */
-  async function setUp({ delayMs = 1, ...setup }: Setup = {}) {
+  async function setUp({ delayMs = 1, upload, ...setup }: Setup = {}) {
+    const limits = upload === undefined ? {} : { upload };
     const clock = new ManualClock();
     const network = new VirtualNetwork({ clock, delayMs });
     open = undefined;
@@ -380,6 +418,7 @@ describe('the exchange', () => {
       host: '10.0.0.2',
       port: 4000,
       maxDatagramSize: 1232,
+      ...limits,
     });
     const client = channelOf(clientProbe, clock, setup.client);
     const server = channelOf(serverProbe, clock, setup.server);

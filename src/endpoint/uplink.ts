@@ -69,7 +69,7 @@ export class Uplink {
     this.#loop = new ReleaseLoop(
       this.#shaper,
       scheduler,
-      (batch) => this.#transmit(batch),
+      (batch, nowMs) => this.#transmit(batch, nowMs),
       (outbound) => this.#refuse(outbound, 'expired'),
     );
     this.throttle = createThrottle({
@@ -91,8 +91,9 @@ export class Uplink {
     const outbound = new Outbound(data, peer, fate, isUrgent && isShort, this.#onDone);
     if (this.#isClosed) return this.#abandon(outbound);
     if (data.length > this.options.maxDatagramSize) return this.#refuse(outbound, 'too-large');
-    const verdict = this.#shaper.offer(outbound, this.parts.scheduler.now());
-    if (verdict === 'pass') this.#transmit([outbound]);
+    const nowMs = this.parts.scheduler.now();
+    const verdict = this.#shaper.offer(outbound, nowMs);
+    if (verdict === 'pass') this.#transmit([outbound], nowMs);
     else if (verdict === 'queued') this.#loop.aim();
     else this.#refuse(outbound, verdict);
   }
@@ -114,8 +115,8 @@ export class Uplink {
     this.#tellIfDrained();
   }
 
-  #transmit(released: readonly Outbound[]): void {
-    const batch = this.#wanted(released);
+  #transmit(released: readonly Outbound[], nowMs: number): void {
+    const batch = this.#wanted(released, nowMs);
     this.#underWay += batch.length;
     // What the kernel had no room for goes first.
     const isClear = this.#retry.waiting === 0;
@@ -125,8 +126,7 @@ export class Uplink {
   }
 
   /** What is still wanted; the rest is dropped. */
-  #wanted(released: readonly Outbound[]): readonly Outbound[] {
-    const nowMs = this.parts.scheduler.now();
+  #wanted(released: readonly Outbound[], nowMs: number): readonly Outbound[] {
     if (released.every((outbound) => outbound.isWanted(nowMs))) return released;
     return released.filter((outbound) => {
       if (outbound.isWanted(nowMs)) return true;

@@ -13,7 +13,7 @@ export interface Queueable {
   readonly isUrgent?: boolean;
 }
 
-/** A first-in first-out queue, urgent datagrams first, that knows how many bytes it holds. Adding and taking cost O(1). */
+/** First in, first out, urgent datagrams before others; knows how many bytes it holds. All costs O(1). */
 export class DatagramQueue<T extends Queueable> {
   // A ring with a power of two of slots: neither shift() on a long array nor a node object for each entry.
   #slots: (T | undefined)[] = Array.from({ length: INITIAL_SLOTS }, () => undefined);

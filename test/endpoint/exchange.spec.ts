@@ -272,6 +272,23 @@ describe('the exchange', () => {
     });
   });
 
+  describe('large replies to one peer', () => {
+    it('share its window: none has to wait for another to end', async () => {
+      const { clock, ask, serve } = await setUp({ delayMs: 10 });
+      serve(() => ({ response: 'x'.repeat(300_000), isDisposed: true }));
+      const endsMs: number[] = [];
+      const answers = Array.from({ length: 4 }, () => ask('x', { timeoutMs: 60_000 }));
+      while (endsMs.length < 4 && clock.now() < 60_000) {
+        await clock.advance(10);
+        const ended = answers.filter(({ told }) => told.length > 0).length;
+        while (endsMs.length < ended) endsMs.push(clock.now());
+      }
+      const [first, last] = [endsMs[0] as number, endsMs.at(-1) as number];
+      expect(answers.map(({ error }) => error)).toEqual([undefined, undefined, undefined, undefined]);
+      expect(last / first).toBeLessThan(1.3);
+    });
+  });
+
   describe('a large request', () => {
     const LARGE = 'x'.repeat(200_000);
 

@@ -56,7 +56,7 @@ export class ExchangeClient implements InquiryOwner {
   }
 
   /** Takes a frame of the answering side. */
-  onFrame(frame: Frame, { peer }: InboundDatagram): Stray | undefined {
+  onFrame(frame: Frame, { peer, receivedAtMs }: InboundDatagram): Stray | undefined {
     if (frame.kind === 'cancelled') return this.#onCancelled(frame.id, peer);
     const inquiry = this.#inquiries.get(frame.id);
     if (inquiry === undefined) {
@@ -65,7 +65,7 @@ export class ExchangeClient implements InquiryOwner {
       return 'unknown';
     }
     if (!inquiry.peer.equals(peer)) return 'foreign';
-    this.#dispatch(frame, inquiry);
+    this.#dispatch(frame, inquiry, receivedAtMs);
     return undefined;
   }
 
@@ -173,8 +173,7 @@ export class ExchangeClient implements InquiryOwner {
     return bytes;
   }
 
-  #dispatch(frame: Frame, inquiry: Inquiry): void {
-    const nowMs = this.parts.scheduler.now();
+  #dispatch(frame: Frame, inquiry: Inquiry, nowMs: number): void {
     switch (frame.kind) {
       case 'pending':
         return inquiry.onPending(frame.epoch, frame.waitMs, nowMs);

@@ -1,6 +1,7 @@
 import type { DatagramCodec } from '../codec/datagram-codec.js';
 import { encodeFrame } from '../codec/frame-codec.js';
 import type { Frame } from '../codec/frame.js';
+import type { Packet } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { PeerPaths } from '../exchange/peer-paths.js';
 import type { ReassemblyBudget } from '../exchange/reassembly-budget.js';
@@ -41,6 +42,21 @@ export function carriesExchange(codec: DatagramCodec): codec is ExchangeCodec {
 /** Sends a frame the way that all datagrams take; those without a payload go first. */
 export function postFrame({ endpoint }: ExchangeParts, frame: Frame, peer: PeerAddress, fate?: Fate): void {
   endpoint.post(encodeFrame(frame), peer, fate, frame.kind !== 'segment');
+}
+
+/** The packet in a message that came in segments; `undefined` when it holds none, or not exactly one. */
+export function readMessage(
+  { codec }: ExchangeParts,
+  message: Uint8Array,
+  peer: PeerAddress,
+): Packet | undefined {
+  try {
+    const packet = codec.decode(message, peer) as Packet | readonly Packet[] | undefined;
+    return packet !== undefined && 'kind' in packet ? packet : undefined;
+  } catch {
+    // Whatever a codec throws is the peer's fault, or the codec's: neither may end more than this message.
+    return undefined;
+  }
 }
 
 /**

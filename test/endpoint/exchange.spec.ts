@@ -382,6 +382,57 @@ describe('the exchange', () => {
       },
     );
 
+    it.each([
+      ['no packet', '"x"'],
+      ['a reply', '{"id":"aaaaaaaaaaaaaaaa","response":1}'],
+      ['a request without a stamp', '{"pattern":"p","id":"aaaaaaaaaaaaaaaa"}'],
+      ['the request of another client', stampedText('d')],
+    ])('that bring %s in segments are counted, and nothing runs', async (_what, text) => {
+      const { clock, client, server, peer } = await setUp();
+      let runs = 0;
+      server.serve(() => void runs++);
+      const payload = Buffer.from(text);
+      const name = { id: 'a'.repeat(16), client: 'c'.repeat(16), epoch: 0 };
+      const flags = { isLast: true, isEnd: true, wantsAck: false, ageMs: 0 };
+      const frame = {
+        kind: 'segment',
+        ...name,
+        seq: 0,
+        messageBytes: payload.length,
+        ...flags,
+        payload,
+      } as const;
+      client.endpoint.post(encodeFrame(frame), peer);
+      await clock.advance(5);
+      expect(runs).toBe(0);
+      expect(server.endpoint.download.stats().drops).toMatchObject({
+        'malformed: broken segments': { datagrams: 1 },
+      });
+      expect(server.stats().exchange).toMatchObject({ streams: 0, reassemblyBytes: 0 });
+    });
+
+    it('of a stream that nobody waits for are turned away, with no more bytes than came', async () => {
+      const { clock, client, server, toServer } = await setUp();
+      const local = addressOf(client);
+      const name = {
+        kind: 'segment',
+        id: 'a'.repeat(16),
+        epoch: 1,
+        seq: 3,
+        messageBytes: undefined,
+      } as const;
+      const flags = { isLast: false, isEnd: false, wantsAck: false, ageMs: 0 };
+      const post = (payload: string): void =>
+        server.endpoint.post(encodeFrame({ ...name, ...flags, payload: Buffer.from(payload) }), local);
+      post('abc');
+      await clock.advance(5);
+      expect(toServer.count).toBe(0);
+      post('abcd');
+      await clock.advance(5);
+      expect(toServer.count).toBe(1);
+      expect(client.stats().unknownReplies).toBe(2);
+    });
+
     it.each(['c1', 'c102', 'c101ff', 'c10101', `c10108${'00'.repeat(13)}`, `c10141${'00'.repeat(21)}`])(
       'like %s are counted as malformed',
       async (hex) => {
@@ -504,6 +555,13 @@ describe('the exchange', () => {
 function addressOf({ endpoint }: PacketChannel): PeerAddress {
   const { address, port } = endpoint.address as { address: string; port: number };
   return PeerAddress.of(address, port);
+}
+
+/** A request as text, of a client that is so many times one digit. */
+function stampedText(digit: string): string {
+  const stamp = { client: digit.repeat(16), attempt: 1, ageMs: 0, patienceMs: 1, epoch: 0 };
+  const packet = { kind: 'request', id: 'a'.repeat(16), pattern: 'p', data: 1, stamp } as const;
+  return Buffer.from(new JsonCodec().encode(packet)).toString();
 }
 
 /** `undefined` for a packet, and for what is no frame. */

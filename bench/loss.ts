@@ -71,7 +71,8 @@ async function main(): Promise<void> {
   for (const loss of values.at.split(',').map(Number)) {
     for (const { name, open } of WAYS) {
       const way = await open(loss);
-      const { answered, perSecond, p50Ms, p99Ms } = await measure(way.client);
+      await measure(way.client, WARM_UP);
+      const { answered, perSecond, p50Ms, p99Ms } = await measure(way.client, requests);
       await way.close();
       print([
         `${loss * 100} %`,
@@ -86,12 +87,12 @@ async function main(): Promise<void> {
 }
 
 /** So many requests, as many at a time as clients of a busy service have under way. */
-async function measure(client: ClientProxy): Promise<Measurement> {
+async function measure(client: ClientProxy, count: number): Promise<Measurement> {
   const latenciesMs: number[] = [];
   let asked = 0;
   const startMs = performance.now();
   const worker = async (): Promise<void> => {
-    while (asked++ < requests) {
+    while (asked++ < count) {
       const sentMs = performance.now();
       try {
         await firstValueFrom(client.send('echo', { n: asked }).pipe(timeout(PATIENCE_MS)));
@@ -196,6 +197,8 @@ function print(cells: readonly string[]): void {
 }
 
 const CONCURRENCY = 50;
+
+const WARM_UP = 200;
 
 const PATIENCE_MS = 5000;
 

@@ -1,4 +1,3 @@
-import { MalformedDatagramError } from '../codec/malformed-datagram.error.js';
 import type { Frame } from '../codec/frame.js';
 import type { EventPacket, PacketId, ReplyPacket, RequestPacket, RequestStamp } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
@@ -7,7 +6,7 @@ import type { Answer, Question, RequestTimes } from './asking.js';
 import { Cancellation } from './cancellation.js';
 import type { InboundDatagram } from './downlink.js';
 import { EndpointClosedError, PeerUnreachableError, TooManyRequestsError } from './endpoint.errors.js';
-import { checkSize, postFrame, type ExchangeParts } from './exchange-parts.js';
+import { checkSize, postFrame, readMessage, type ExchangeParts } from './exchange-parts.js';
 import { Inquiry, type InquiryOwner } from './inquiry.js';
 import type { Passage } from './passage.js';
 
@@ -77,16 +76,16 @@ export class ExchangeClient implements InquiryOwner {
   }
 
   /** Takes a frame of the answering side. */
-  onFrame(frame: Frame, { peer }: InboundDatagram): Stray | undefined {
+  onFrame(frame: Frame, { peer, receivedAtMs, bytes }: InboundDatagram): Stray | undefined {
     if (frame.kind === 'cancelled') return this.#onCancelled(frame.id, peer);
     const inquiry = this.#inquiries.get(frame.id);
     if (inquiry === undefined) {
       // Its sender waits for an acknowledgement that was lost, or streams to somebody who is gone.
-      if (frame.kind === 'segment') this.#turnAway(frame.id, peer);
+      if (frame.kind === 'segment' && bytes >= CANCEL_BYTES) this.#turnAway(frame.id, peer);
       return 'unknown';
     }
     if (!inquiry.peer.equals(peer)) return 'foreign';
-    this.#dispatch(frame, inquiry);
+    this.#dispatch(frame, inquiry, receivedAtMs);
     return undefined;
   }
 
@@ -132,13 +131,8 @@ export class ExchangeClient implements InquiryOwner {
   }
 
   toReply(message: Uint8Array, { message: { id }, peer }: Inquiry): ReplyPacket | undefined {
-    try {
-      const packet = this.parts.codec.decode(message, peer);
-      return 'kind' in packet && packet.kind === 'reply' && packet.id === id ? packet : undefined;
-    } catch (error) {
-      if (error instanceof MalformedDatagramError) return undefined;
-      throw error;
-    }
+    const packet = readMessage(this.parts, message, peer);
+    return packet?.kind === 'reply' && packet.id === id ? packet : undefined;
   }
 
   countTimeout(): void {
@@ -195,8 +189,7 @@ export class ExchangeClient implements InquiryOwner {
     return bytes;
   }
 
-  #dispatch(frame: Frame, inquiry: Inquiry): void {
-    const nowMs = this.parts.scheduler.now();
+  #dispatch(frame: Frame, inquiry: Inquiry, nowMs: number): void {
     switch (frame.kind) {
       case 'pending':
         return inquiry.onPending(frame.epoch, frame.waitMs, nowMs);
@@ -221,7 +214,7 @@ export class ExchangeClient implements InquiryOwner {
     return undefined;
   }
 
-  /** Says, once and in fewer bytes than came, that nothing more is wanted. */
+  /** Says that nothing more is wanted, in no more bytes than came. */
   #turnAway(id: string, peer: PeerAddress): void {
     if (this.#cancellations.has(id)) return;
     const { client } = this.parts;
@@ -234,6 +227,9 @@ export class ExchangeClient implements InquiryOwner {
 }
 
 function ignore(): void {}
+
+// A frame of the asking side without more: nobody gets more bytes out of us than were put in.
+const CANCEL_BYTES = 24;
 
 // Past this, those who stream to nobody learn it from their leases.
 const MAX_CANCELLATIONS = 1024;

@@ -1,6 +1,7 @@
 import type { DatagramCodec } from '../codec/datagram-codec.js';
 import { encodeFrame } from '../codec/frame-codec.js';
 import type { Frame } from '../codec/frame.js';
+import type { Packet } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { PeerPaths } from '../exchange/peer-paths.js';
 import type { ReassemblyBudget } from '../exchange/reassembly-budget.js';
@@ -58,6 +59,21 @@ export function postFrame(
     fate,
     passage ?? (data.length <= MAX_CONTROL_BYTES ? CONTROL_PASSAGE : REFUSAL_PASSAGE),
   );
+}
+
+/** The packet in a message that came in segments; `undefined` when it holds none, or not exactly one. */
+export function readMessage(
+  { codec }: ExchangeParts,
+  message: Uint8Array,
+  peer: PeerAddress,
+): Packet | undefined {
+  try {
+    const packet = codec.decode(message, peer) as Packet | readonly Packet[] | undefined;
+    return packet !== undefined && 'kind' in packet ? packet : undefined;
+  } catch {
+    // Whatever a codec throws is the peer's fault, or the codec's: neither may end more than this message.
+    return undefined;
+  }
 }
 
 /**

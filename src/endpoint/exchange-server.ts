@@ -63,26 +63,23 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     this.events.onQuestion(packet, datagram, served);
   }
 
-  /** Takes a frame of an asking side. @returns false when it belongs to nothing known here */
-  onFrame(frame: Frame, datagram: InboundDatagram): boolean {
+  /** Takes a frame of an asking side. */
+  onFrame(frame: Frame, datagram: InboundDatagram): void {
     const key = (frame.client ?? '') + frame.id;
     const served = this.#store.find(key);
     if (served !== undefined) served.heardMs = datagram.receivedAtMs;
     switch (frame.kind) {
       case 'cancel':
-        this.#onCancel(frame, served, datagram);
-        return true;
+        return this.#onCancel(frame, served, datagram);
       case 'probe':
-        if (served === undefined) this.#words.unknown(frame.id, datagram.peer);
-        else this.#answerAgain(served, NO_ATTEMPT, datagram);
-        return served !== undefined;
+        if (served !== undefined) return this.#answerAgain(served, NO_ATTEMPT, datagram);
+        return this.#words.unknown(frame.id, datagram.peer);
       case 'ack':
         return this.#onAcknowledged(frame, served, datagram);
       case 'segment':
-        this.#onSegment(frame, key, served, datagram);
-        return true;
+        return this.#onSegment(frame, key, served, datagram);
       default:
-        return false;
+        this.parts.counts.unknownFrames++;
     }
   }
 
@@ -103,7 +100,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   }
 
   /** A confirmable event that is not taken. */
-  refuseEvent(served: Served, reason: 'closing' | 'no-handler'): void {
+  refuseEvent(served: Served, reason: GoneReason): void {
     served.refusal = reason;
     this.#finish(served, 'refused');
     this.#words.gone(served.id, served.peer, reason);
@@ -234,16 +231,16 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     frame: AckFrame,
     served: Served | undefined,
     { peer, receivedAtMs }: InboundDatagram,
-  ): boolean {
+  ): void {
     if (served === undefined) {
-      if (frame.wantsAnswer) this.#words.gone(frame.id, peer, 'outcome-unknown');
-      return false;
+      this.parts.counts.unknownFrames++;
+      if (frame.wantsAnswer) this.#words.unknown(frame.id, peer);
+      return;
     }
     served.run?.acknowledge(frame, receivedAtMs);
-    if (!frame.wantsAnswer) return true;
+    if (!frame.wantsAnswer) return;
     if (served.state === 'expired') this.#words.gone(served.id, peer, 'lease');
     else if (served.isOpen && served.run?.isIdle !== false) this.#words.pending(served);
-    return true;
   }
 
   #onSegment(frame: SegmentFrame, key: string, served: Served | undefined, datagram: InboundDatagram): void {

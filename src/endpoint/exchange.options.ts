@@ -37,7 +37,10 @@ export interface ServingOptions {
    * clients give one every 5 s. 10000 or more, `Infinity` for never. @default 30000
    */
   readonly lease?: number;
-  /** Bytes of one stream's values that may wait to arrive; an Observable that runs over it fails. @default '1 MiB' */
+  /**
+   * Bytes of one stream's values that may wait to arrive, at 128 more for each; an Observable that runs over it
+   * fails. @default '1 MiB'
+   */
   readonly streamBuffer?: ByteSize;
 }
 

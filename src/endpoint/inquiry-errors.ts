@@ -46,5 +46,5 @@ const REASONS = {
   overflow: 'too much of other messages is there in part',
   closing: 'the service is closing',
   'no-handler': 'no handler takes it',
-  failed: 'its segments contradict each other',
+  failed: 'it cannot read the message',
 } as const;

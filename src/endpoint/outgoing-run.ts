@@ -24,6 +24,7 @@ export interface RunWay extends RunName {
 
 /** Messages on their way to one peer as a run of segments: a large one, or the values of a stream. */
 export class OutgoingRun extends Timed implements Blocked {
+  isInLine = false;
   readonly #sender: SegmentSender;
   #firstSentMs: number | undefined;
   #isOver = false;
@@ -44,7 +45,7 @@ export class OutgoingRun extends Timed implements Blocked {
   /** @returns false when too much waits to arrive already */
   push(message: Uint8Array, isEnd: boolean, fate?: MessageFate): boolean {
     if (this.#isOver || !this.#sender.push(message, isEnd, fate)) return false;
-    this.resume();
+    this.#pump();
     return true;
   }
 
@@ -52,17 +53,23 @@ export class OutgoingRun extends Timed implements Blocked {
     if (this.#isOver) return;
     this.#sender.onAcknowledged(acknowledgement, nowMs);
     if (this.#sender.isDone) this.#finish(nowMs);
-    else this.#pump(nowMs);
+    else this.#pump();
     this.path.resumeBlocked();
   }
 
-  resume(): void {
-    if (!this.#isOver) this.#pump(this.parts.scheduler.now());
+  sendOne(): 'sent' | 'blocked' | 'idle' {
+    if (this.#isOver) return 'idle';
+    const nowMs = this.parts.scheduler.now();
+    const segment = this.#sender.take(nowMs);
+    if (segment !== undefined) this.#post(segment, nowMs);
+    this.#aim();
+    if (segment !== undefined) return 'sent';
+    return this.#sender.isBlocked ? 'blocked' : 'idle';
   }
 
   onDue(nowMs: number): void {
     this.#sender.onTime(nowMs);
-    this.#pump(nowMs);
+    this.#pump();
     this.path.resumeBlocked();
   }
 
@@ -99,13 +106,14 @@ export class OutgoingRun extends Timed implements Blocked {
     return this.#isOver;
   }
 
-  #pump(nowMs: number): void {
-    for (let segment = this.#sender.take(nowMs); segment !== undefined; segment = this.#sender.take(nowMs)) {
-      this.#firstSentMs ??= nowMs;
-      this.#post(segment, nowMs);
-      if (this.#isOver) return;
+  #pump(): void {
+    if (this.path.hasBlocked) {
+      this.path.block(this);
+      this.path.resumeBlocked();
+    } else {
+      while (this.sendOne() === 'sent');
+      if (!this.#isOver && this.#sender.isBlocked) this.path.block(this);
     }
-    if (this.#sender.isBlocked) this.path.block(this);
     this.#aim();
   }
 

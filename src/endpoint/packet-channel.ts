@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { DatagramCodec } from '../codec/datagram-codec.js';
 import { decodeFrame, isFrame } from '../codec/frame-codec.js';
-import type { Frame } from '../codec/frame.js';
+import type { Frame, GoneReason } from '../codec/frame.js';
 import { MalformedDatagramError } from '../codec/malformed-datagram.error.js';
 import type {
   EventPacket,
@@ -172,7 +172,7 @@ export class PacketChannel {
   }
 
   /** A confirmable event that is not taken: its sender is told. */
-  refuseEvent(served: Served, reason: 'closing' | 'no-handler'): void {
+  refuseEvent(served: Served, reason: GoneReason): void {
     this.#exchange?.server.refuseEvent(served, reason);
   }
 

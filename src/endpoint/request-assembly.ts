@@ -1,9 +1,8 @@
 import type { GoneReason, SegmentFrame } from '../codec/frame.js';
-import { MalformedDatagramError } from '../codec/malformed-datagram.error.js';
-import type { EventPacket, Packet, RequestPacket, RequestStamp } from '../codec/packet.js';
+import type { EventPacket, RequestPacket, RequestStamp } from '../codec/packet.js';
 import type { PeerPath } from '../exchange/peer-path.js';
 import type { InboundDatagram } from './downlink.js';
-import type { ExchangeParts } from './exchange-parts.js';
+import { readMessage, type ExchangeParts } from './exchange-parts.js';
 import { IncomingRun, type RunSink } from './incoming-run.js';
 
 /** A request or a confirmable event that carries a stamp. */
@@ -127,14 +126,8 @@ class PartialRequest implements RunSink {
   }
 
   #read(message: Uint8Array): StampedQuestion | undefined {
-    let packet: Packet | readonly Packet[];
-    try {
-      packet = this.parts.codec.decode(message, this.datagram.peer);
-    } catch (error) {
-      if (error instanceof MalformedDatagramError) return undefined;
-      throw error;
-    }
-    if (!('kind' in packet) || (packet.kind !== 'request' && packet.kind !== 'event')) return undefined;
+    const packet = readMessage(this.parts, message, this.datagram.peer);
+    if (packet?.kind !== 'request' && packet?.kind !== 'event') return undefined;
     return packet.stamp === undefined ? undefined : { ...packet, stamp: packet.stamp };
   }
 }

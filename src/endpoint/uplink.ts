@@ -79,7 +79,7 @@ export class Uplink {
     this.#loop = new ReleaseLoop(
       this.#shaper,
       scheduler,
-      (batch) => this.#transmit(batch),
+      (batch, nowMs) => this.#transmit(batch, nowMs),
       (outbound) => this.#refuse(outbound, 'expired'),
       (latenessMs) => this.#figures.lateness.add(latenessMs),
     );
@@ -102,7 +102,7 @@ export class Uplink {
     if (this.#isClosed) this.#abandon(outbound);
     else if (data.length > this.options.maxDatagramSize) this.#refuse(outbound, 'too-large');
     else if (this.#isKernelBehind(outbound)) this.#refuse(outbound, 'overflow');
-    else if (passage.isUnmetered) this.#transmit([outbound]);
+    else if (passage.isUnmetered) this.#transmit([outbound], this.parts.scheduler.now());
     else this.#offer(outbound);
     return outbound;
   }
@@ -149,15 +149,16 @@ export class Uplink {
   }
 
   #offer(outbound: Outbound): void {
-    const verdict = this.#shaper.offer(outbound, this.parts.scheduler.now());
-    if (verdict === 'pass') this.#transmit([outbound]);
+    const nowMs = this.parts.scheduler.now();
+    const verdict = this.#shaper.offer(outbound, nowMs);
+    if (verdict === 'pass') this.#transmit([outbound], nowMs);
     else if (verdict === 'queued') this.#loop.aim();
     else if (verdict === 'dropped') this.#lose(outbound, 'overflow');
     else this.#refuse(outbound, verdict);
   }
 
-  #transmit(released: readonly Outbound[]): void {
-    const batch = this.#wanted(released);
+  #transmit(released: readonly Outbound[], nowMs: number): void {
+    const batch = this.#wanted(released, nowMs);
     this.#underWay += batch.length;
     for (const { bytes } of batch) this.#underWayBytes += bytes;
     // What the kernel had no room for goes first.
@@ -168,8 +169,7 @@ export class Uplink {
   }
 
   /** What is still wanted; the rest is dropped. */
-  #wanted(released: readonly Outbound[]): readonly Outbound[] {
-    const nowMs = this.parts.scheduler.now();
+  #wanted(released: readonly Outbound[], nowMs: number): readonly Outbound[] {
     if (released.every((outbound) => outbound.isWanted(nowMs))) return released;
     return released.filter((outbound) => {
       if (outbound.isWanted(nowMs)) return true;

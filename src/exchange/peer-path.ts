@@ -12,7 +12,10 @@ export interface Waiting {
 
 /** Something that waits for the congestion window. */
 export interface Blocked {
-  resume(): void;
+  /** Whether it stands in line. Written by the path. */
+  isInLine: boolean;
+  /** Sends one segment, if there is one and the window lets it. */
+  sendOne(): 'sent' | 'blocked' | 'idle';
 }
 
 /** What is known of the way to one peer, shared by all that travels there. */
@@ -23,14 +26,13 @@ export class PeerPath {
   #firstEpoch = 0;
   /** Bytes of messages from this peer that are not complete yet. */
   reassemblyBytes = 0;
-  /** Whether the address has proved itself. Until addresses are validated, all have. */
-  isValidated = true;
   /** When it was used last, monotonic milliseconds. */
   usedMs = 0;
   #inFlight = 0;
   #users = 0;
   readonly #waiting = new Fifo<Waiting>();
-  #blocked = new Set<Blocked>();
+  readonly #blocked = new Fifo<Blocked>();
+  #isResuming = false;
 
   /** @param maxInFlight requests without a word yet, at most */
   constructor(
@@ -65,21 +67,36 @@ export class PeerPath {
     this.#inFlight--;
   }
 
-  /** Resumes it when segments to this peer have arrived or were lost. */
+  /** Puts a run in line for the congestion window. */
   block(run: Blocked): void {
-    this.#blocked.add(run);
+    if (run.isInLine) return;
+    run.isInLine = true;
+    this.#blocked.push(run);
   }
 
   unblock(run: Blocked): void {
-    this.#blocked.delete(run);
+    run.isInLine = false;
   }
 
-  /** Gives every run that waits for the window another try, in the order in which they began to wait. */
+  /** Whether runs stand in line: others must not go before them. */
+  get hasBlocked(): boolean {
+    return this.#blocked.length > 0;
+  }
+
+  /** Lets runs send while the window has room: one segment each, in turn, so that none starves. */
   resumeBlocked(): void {
-    if (this.#blocked.size === 0) return;
-    const blocked = this.#blocked;
-    this.#blocked = new Set();
-    for (const run of blocked) run.resume();
+    // A run that ends while it sends comes here again.
+    if (this.#isResuming) return;
+    this.#isResuming = true;
+    for (let run = this.#blocked.peek(); run !== undefined; run = this.#blocked.peek()) {
+      const outcome = run.isInLine ? run.sendOne() : 'idle';
+      if (outcome === 'blocked') break;
+      this.#blocked.shift();
+      const isOver = !run.isInLine;
+      run.isInLine = false;
+      if (outcome === 'sent' && !isOver) this.block(run);
+    }
+    this.#isResuming = false;
   }
 
   /** The peer has spoken of its life. */

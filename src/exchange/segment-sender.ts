@@ -21,9 +21,11 @@ export interface SegmentSenderLimits {
  * `onTime` when `nextMs` has come.
  */
 export class SegmentSender {
-  /** From the first that is not acknowledged on; `undefined` for those that are, out of order. */
+  /** By number, from `#originSeq` on; `undefined` for those that are acknowledged. */
   #segments: (Outgoing | undefined)[] = [];
-  /** Number of the first in `#segments`. */
+  /** Number of the first in `#segments`: behind `#baseSeq`, so that not every acknowledgement moves the array. */
+  #originSeq = 0;
+  /** Number of the first that is not acknowledged. */
   #baseSeq = 0;
   /** Number of the first that was never handed out. */
   #newSeq = 0;
@@ -32,6 +34,7 @@ export class SegmentSender {
   #handOuts = 0;
   #largestAckedHandOut = 0;
   #bufferedBytes = 0;
+  #bufferedSegments = 0;
   #lastLeftMs = 0;
   #timeouts = 0;
   #probes = 0;
@@ -49,19 +52,19 @@ export class SegmentSender {
   /**
    * Takes a message.
    *
-   * @param message its bytes, at least one; must not change any more
+   * @param message its bytes, 0 or more; must not change any more
    * @param isEnd nothing follows
    * @returns false when too much waits already: the message was not taken
    */
   push(message: Uint8Array, isEnd: boolean, fate?: MessageFate): boolean {
     const { segmentBytes, bufferBytes } = this.limits;
-    const isTaken = this.#bufferedBytes === 0 || this.#bufferedBytes + message.length <= bufferBytes;
+    const isTaken = this.isIdle || this.#cost + message.length <= bufferBytes;
     // A full buffer must be able to say that it is full: a short end is always taken.
     if (!isTaken && !(isEnd && message.length <= SHORT_END_BYTES)) return false;
     for (let at = 0; at === 0 || at < message.length; at += segmentBytes) {
       const isLast = at + segmentBytes >= message.length;
       this.#segments.push({
-        seq: this.#baseSeq + this.#segments.length,
+        seq: this.#endSeq,
         payload: message.subarray(at, at + segmentBytes),
         messageBytes: at === 0 ? message.length : undefined,
         isLast,
@@ -75,6 +78,7 @@ export class SegmentSender {
         copies: 0,
         isCopy: false,
       });
+      this.#bufferedSegments++;
     }
     this.#bufferedBytes += message.length;
     this.#isEnded = isEnd;
@@ -171,9 +175,11 @@ export class SegmentSender {
     this.#segments = [];
     this.#missing.clear();
     this.#bufferedBytes = 0;
+    this.#bufferedSegments = 0;
     this.#lossMs = Infinity;
     this.#isEnded = true;
-    this.#newSeq = this.#baseSeq;
+    this.#baseSeq = this.#newSeq;
+    this.#originSeq = this.#newSeq;
     for (const fate of fates) fate.left(nowMs);
   }
 
@@ -185,7 +191,7 @@ export class SegmentSender {
 
   /** Nothing waits for acknowledgement. */
   get isIdle(): boolean {
-    return this.#segments.length === 0;
+    return this.#bufferedSegments === 0;
   }
 
   /** The run has ended and all of it has arrived. */
@@ -200,7 +206,7 @@ export class SegmentSender {
 
   /** Whether every segment so far was handed out at least once. */
   get isAllHandedOut(): boolean {
-    return this.#newSeq === this.#baseSeq + this.#segments.length;
+    return this.#newSeq === this.#endSeq;
   }
 
   #handOut(segment: Outgoing, nowMs: number, isProbe: boolean): Outgoing {
@@ -227,22 +233,23 @@ export class SegmentSender {
       if (lost.state === 'lost') return lost;
       this.#missing.shift();
     }
-    return this.#newSeq < this.#windowEnd ? this.#segments[this.#newSeq - this.#baseSeq] : undefined;
+    return this.#newSeq < this.#windowEnd ? this.#segments[this.#newSeq - this.#originSeq] : undefined;
   }
 
   /** What a probe carries: the first segment that is missing, or one more than the receiver's window allows. */
   #tail(): Outgoing | undefined {
-    const first = this.#segments[0];
+    const first = this.#first;
     // What waits in our own queue is not queued again.
     return first?.state === 'queued' ? undefined : first;
   }
 
   #acknowledge(seq: number, round: Round): void {
-    const index = seq - this.#baseSeq;
+    const index = seq - this.#originSeq;
     const segment = index < 0 || seq >= this.#newSeq ? undefined : this.#segments[index];
     if (segment === undefined) return;
     this.#segments[index] = undefined;
     this.#bufferedBytes -= segment.payload.length;
+    this.#bufferedSegments--;
     if (segment.state !== 'lost') round.ackedBytes += segment.payload.length;
     segment.state = 'acknowledged';
     if (round.newest === undefined || segment.handOut > round.newest.handOut) round.newest = segment;
@@ -259,20 +266,20 @@ export class SegmentSender {
   }
 
   #advanceBase(): void {
-    let count = 0;
-    while (count < this.#segments.length && this.#segments[count] === undefined) count++;
-    if (count === 0) return;
-    this.#segments = this.#segments.slice(count);
-    this.#baseSeq += count;
+    const end = this.#endSeq;
+    while (this.#baseSeq < end && this.#first === undefined) this.#baseSeq++;
+    const passed = this.#baseSeq - this.#originSeq;
+    if (passed < COMPACT_AT || 2 * passed < this.#segments.length) return;
+    this.#segments = this.#segments.slice(passed);
+    this.#originSeq = this.#baseSeq;
   }
 
   #detectLosses(nowMs: number): void {
     this.#lossMs = Infinity;
     const recentMs = this.rtt.recentMs ?? this.rtt.timeoutMs;
     const toleranceMs = Math.max(1, TIME_THRESHOLD * recentMs);
-    const end = this.#newSeq - this.#baseSeq;
-    for (let index = 0; index < end; index++) {
-      const segment = this.#segments[index];
+    for (let seq = this.#baseSeq; seq < this.#newSeq; seq++) {
+      const segment = this.#segments[seq - this.#originSeq];
       if (segment?.state !== 'underWay' || segment.handOut > this.#largestAckedHandOut) continue;
       const lostAtMs = segment.leftMs + toleranceMs;
       if (segment.handOut <= this.#largestAckedHandOut - PACKET_THRESHOLD || lostAtMs <= nowMs) {
@@ -289,9 +296,24 @@ export class SegmentSender {
     this.#missing.push(segment);
   }
 
+  /** The first that is not acknowledged. */
+  get #first(): Outgoing | undefined {
+    return this.#segments[this.#baseSeq - this.#originSeq];
+  }
+
+  /** Number of the next segment that will be made. */
+  get #endSeq(): number {
+    return this.#originSeq + this.#segments.length;
+  }
+
+  /** What the buffer holds, with what each segment takes beside its bytes. */
+  get #cost(): number {
+    return this.#bufferedBytes + this.#bufferedSegments * SEGMENT_COST_BYTES;
+  }
+
   get #timeoutAtMs(): number {
     // Nothing left to be acknowledged; or all of it waits in our own queue, which will tell.
-    if (this.isIdle || this.#segments[0]?.state === 'queued') return Infinity;
+    if (this.isIdle || this.#first?.state === 'queued') return Infinity;
     return Math.max(this.#lastLeftMs, this.#holdUntilMs) + this.rtt.backedOffMs(this.#timeouts + 1);
   }
 }
@@ -318,6 +340,11 @@ interface Round {
 const INITIAL_WINDOW = 32;
 
 const SHORT_END_BYTES = 512;
+
+// Without it, a stream of tiny values would take many times the memory that it may.
+const SEGMENT_COST_BYTES = 128;
+
+const COMPACT_AT = 256;
 
 const PACKET_THRESHOLD = 3;
 

@@ -124,7 +124,7 @@ export interface ExchangeStats {
   readonly segmentsRefused: number;
   /** Acknowledgements sent. */
   readonly acknowledgements: number;
-  /** Frames that belong to no request, event or stream. */
+  /** Acknowledgements of peers that belong to nothing known here, and frames that only clients may get. */
   readonly unknownFrames: number;
 
   /** Requests of ours in line for a place among those in flight. */

@@ -98,6 +98,10 @@ class Conformance {
       typeof exchange === 'boolean',
       `must say true or false as exchange, got ${inspect(exchange)}`,
     );
+    this.#check(
+      !exchange || typeof this.codec.restamp === 'function',
+      'says that it carries the exchange, and has no restamp()',
+    );
   }
 
   #checkSample(sample: CodecSample): void {

@@ -132,6 +132,7 @@ export class Dispatcher implements PumpOwner {
       else this.#handle({ kind: 'request', id, ...question }, datagram, served);
     } catch {
       this.channel.endpoint.countDrop(datagram, 'malformed: deserializer failed');
+      if (served !== undefined) this.#sayUnreadable(packet, datagram, served);
     }
   }
 
@@ -200,6 +201,12 @@ export class Dispatcher implements PumpOwner {
     }
   }
 
+  /** A peer that waits for a word must not wait in vain. */
+  #sayUnreadable(packet: RequestPacket | EventPacket, datagram: InboundDatagram, served: Served): void {
+    if (packet.kind === 'event') return this.channel.refuseEvent(served, 'failed');
+    new ReplyPump(this, new RequestReplies(packet.id), packet, datagram, served).refuse('failed', UNREADABLE);
+  }
+
   #refuse(
     packet: InboundPacket,
     datagram: InboundDatagram,
@@ -242,6 +249,8 @@ const RAW = new RawReplies();
 
 // Nest's own words: clients of other transports may look for them.
 const NO_HANDLER = 'There is no matching message handler defined in the remote service.';
+
+const UNREADABLE = 'the service cannot read the request';
 
 const CLOSING = 'the service is closing';
 

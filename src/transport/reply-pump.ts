@@ -98,8 +98,8 @@ export class ReplyPump implements Fate, Worker {
 
   /** Stops, without a word: the peer has given the request up. The handler learns it by its signal. */
   cancel(): void {
-    this.#controller?.abort();
     if (this.#isOver) return;
+    this.#controller?.abort();
     this.#giveUpSource();
     this.#end();
   }

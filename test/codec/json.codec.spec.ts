@@ -41,6 +41,52 @@ const GOLDEN: readonly [name: string, text: string, packet: Packet][] = [
     '{"id":"k3","err":"no handler","status":"error","code":"no-handler","isDisposed":true}',
     { kind: 'reply', id: 'k3', err: 'no handler', status: 'error', code: 'no-handler', isDisposed: true },
   ],
+  [
+    'a request of the exchange',
+    '{"v":1,"x":"fedcba987654321002000003e8ffffffff5eed0001","pattern":"sum","data":1,"id":"0123456789abcdef"}',
+    {
+      kind: 'request',
+      id: '0123456789abcdef',
+      pattern: 'sum',
+      data: 1,
+      stamp: {
+        client: 'fedcba9876543210',
+        attempt: 2,
+        ageMs: 1000,
+        patienceMs: Infinity,
+        epoch: 0x5eed0001,
+        eventId: undefined,
+      },
+    },
+  ],
+  [
+    'a confirmable event',
+    '{"v":1,"x":"fedcba98765432100100000000000013885eed00010123456789abcdef","pattern":"reading","data":21.5}',
+    {
+      kind: 'event',
+      pattern: 'reading',
+      data: 21.5,
+      stamp: {
+        client: 'fedcba9876543210',
+        attempt: 1,
+        ageMs: 0,
+        patienceMs: 5000,
+        epoch: 0x5eed0001,
+        eventId: '0123456789abcdef',
+      },
+    },
+  ],
+  [
+    'a reply of the exchange',
+    '{"v":1,"x":"5eed00010200000011","id":"0123456789abcdef","response":6,"isDisposed":true}',
+    {
+      kind: 'reply',
+      id: '0123456789abcdef',
+      response: 6,
+      isDisposed: true,
+      stamp: { epoch: 0x5eed0001, attempt: 2, heldMs: 17 },
+    },
+  ],
 ];
 
 const MALFORMED: readonly [reason: string, datagram: string | Uint8Array][] = [
@@ -180,6 +226,54 @@ describe('JsonCodec', () => {
     });
   });
 
+  describe('stamps', () => {
+    const STAMP = {
+      client: 'fedcba9876543210',
+      attempt: 1,
+      ageMs: 0,
+      patienceMs: 5000,
+      epoch: 0,
+      eventId: undefined,
+    };
+
+    it.each([
+      ['of another version', '{"v":2,"x":"X","pattern":"a","id":"0123456789abcdef"}'],
+      ['without a version', '{"x":"X","pattern":"a","id":"0123456789abcdef"}'],
+      ['beside an id of another form', '{"v":1,"x":"X","pattern":"a","id":"k3"}'],
+      ['beside an id in capitals', '{"v":1,"x":"X","pattern":"a","id":"0123456789ABCDEF"}'],
+      ['of an event that is not confirmable', '{"v":1,"x":"X","pattern":"a"}'],
+      ['that is cut short', '{"v":1,"x":"fedcba98765432","pattern":"a","id":"0123456789abcdef"}'],
+      ['that is no text', '{"v":1,"x":7,"pattern":"a","id":"0123456789abcdef"}'],
+    ])('%s are none: the peer speaks plain JSON', (_what, text) => {
+      const whole = text.replace('X', 'fedcba987654321001000000000000138800000000');
+      expect(decode(whole)).toMatchObject({ pattern: 'a', stamp: undefined });
+    });
+
+    it('are written over in place', () => {
+      const packet: Packet = {
+        kind: 'request',
+        id: '0123456789abcdef',
+        pattern: 'a',
+        data: 'ü',
+        stamp: STAMP,
+      };
+      const datagram = codec.encode(packet);
+      const { length } = datagram;
+      const later = { ...STAMP, attempt: 3, ageMs: 4000, patienceMs: 1000, epoch: 7 };
+      codec.restamp(datagram, later);
+      expect(datagram).toHaveLength(length);
+      expect(codec.decode(datagram)).toEqual({ ...packet, metadata: undefined, stamp: later });
+    });
+
+    it('hold numbers within their bounds', () => {
+      const stamp = { ...STAMP, attempt: 1000, ageMs: 2 ** 40, patienceMs: -5 };
+      const packet: Packet = { kind: 'request', id: '0123456789abcdef', pattern: 'a', data: 1, stamp };
+      expect(codec.decode(codec.encode(packet))).toMatchObject({
+        stamp: { attempt: 255, ageMs: 2 ** 32 - 1, patienceMs: 0 },
+      });
+    });
+  });
+
   describe('hostile text', () => {
     it.each([
       '{"__proto__":{"pattern":"x","polluted":true},"id":"k"}',
@@ -249,6 +343,13 @@ describe('JsonCodec', () => {
 
 /** What decoding writes into a packet beside the fields that a test names. */
 function absentFields({ kind }: Packet): object {
-  if (kind !== 'reply') return { metadata: undefined };
-  return { response: undefined, err: undefined, status: undefined, code: undefined, isDisposed: false };
+  if (kind !== 'reply') return { metadata: undefined, stamp: undefined };
+  return {
+    response: undefined,
+    err: undefined,
+    status: undefined,
+    code: undefined,
+    isDisposed: false,
+    stamp: undefined,
+  };
 }

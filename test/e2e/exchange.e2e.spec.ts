@@ -94,6 +94,18 @@ describe('the exchange over loopback', () => {
     });
   });
 
+  it('leaves the signal alone when a stream has come to its end', async () => {
+    await start();
+    let aborts = 0;
+    onAbort = () => aborts++;
+    const values = await lastValueFrom(service.client().send('generate', 3).pipe(toArray()));
+    expect(values).toHaveLength(3);
+    while (service.transport.stats().packets.exchange?.streams !== 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(aborts).toBe(0);
+  });
+
   it('unsubscribes from an Observable when nobody wants its values any more', async () => {
     await start();
     const unsubscribed = happening((tell) => (onUnsubscribe = tell));

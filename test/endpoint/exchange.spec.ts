@@ -237,6 +237,58 @@ describe('the exchange', () => {
     });
   });
 
+  describe('a reply', () => {
+    it('tells how long it was held, the wait in our own queue included, so that round trips are of the network', async () => {
+      const { clock, client, ask, serve } = await setUp({ upload: { rate: 1000, burst: 200 } });
+      serve(() => ({ response: 'x'.repeat(400), isDisposed: true }));
+      const held: number[] = [];
+      const decode = client.codec.decode.bind(client.codec);
+      client.codec.decode = (datagram, peer) => {
+        const packet = decode(datagram, peer) as ReplyPacket;
+        held.push(packet.stamp?.heldMs ?? NaN);
+        return packet;
+      };
+      const answers = [ask('a'), ask('b'), ask('c')];
+      await clock.advance(5000);
+      expect(answers.map(({ told }) => told.length)).toEqual([1, 1, 1]);
+      expect(held[0]).toBeLessThan(5);
+      // Each of about 460 bytes waits for those before it at 1000 bytes a second.
+      expect(held[1]).toBeGreaterThan(200);
+      expect(held[2]).toBeGreaterThan((held[1] as number) + 400);
+    });
+
+    it('that finds nobody waiting when its turn comes is not sent', async () => {
+      const { clock, ask, serve, server } = await setUp({ upload: { rate: 1000, burst: 200 } });
+      serve(() => ({ response: 'x'.repeat(800), isDisposed: true }));
+      const answers = [ask('a'), ask('b', { timeoutMs: 300 }), ask('c')];
+      await clock.advance(5000);
+      expect(answers.map(({ told }) => nameOf(told[0] ?? ''))).toEqual([
+        'reply',
+        'RequestTimeoutError',
+        'reply',
+      ]);
+      expect(server.stats().exchange).toMatchObject({ unwantedReplies: 1, running: 0 });
+      expect(server.endpoint.upload.stats().drops).toMatchObject({ unwanted: { datagrams: 1 } });
+    });
+  });
+
+  describe('large replies to one peer', () => {
+    it('share its window: none has to wait for another to end', async () => {
+      const { clock, ask, serve } = await setUp({ delayMs: 10 });
+      serve(() => ({ response: 'x'.repeat(300_000), isDisposed: true }));
+      const endsMs: number[] = [];
+      const answers = Array.from({ length: 4 }, () => ask('x', { timeoutMs: 60_000 }));
+      while (endsMs.length < 4 && clock.now() < 60_000) {
+        await clock.advance(10);
+        const ended = answers.filter(({ told }) => told.length > 0).length;
+        while (endsMs.length < ended) endsMs.push(clock.now());
+      }
+      const [first, last] = [endsMs[0] as number, endsMs.at(-1) as number];
+      expect(answers.map(({ error }) => error)).toEqual([undefined, undefined, undefined, undefined]);
+      expect(last / first).toBeLessThan(1.3);
+    });
+  });
+
   describe('a large request', () => {
     const LARGE = 'x'.repeat(200_000);
 
@@ -330,6 +382,57 @@ describe('the exchange', () => {
       },
     );
 
+    it.each([
+      ['no packet', '"x"'],
+      ['a reply', '{"id":"aaaaaaaaaaaaaaaa","response":1}'],
+      ['a request without a stamp', '{"pattern":"p","id":"aaaaaaaaaaaaaaaa"}'],
+      ['the request of another client', stampedText('d')],
+    ])('that bring %s in segments are counted, and nothing runs', async (_what, text) => {
+      const { clock, client, server, peer } = await setUp();
+      let runs = 0;
+      server.serve(() => void runs++);
+      const payload = Buffer.from(text);
+      const name = { id: 'a'.repeat(16), client: 'c'.repeat(16), epoch: 0 };
+      const flags = { isLast: true, isEnd: true, wantsAck: false, ageMs: 0 };
+      const frame = {
+        kind: 'segment',
+        ...name,
+        seq: 0,
+        messageBytes: payload.length,
+        ...flags,
+        payload,
+      } as const;
+      client.endpoint.post(encodeFrame(frame), peer);
+      await clock.advance(5);
+      expect(runs).toBe(0);
+      expect(server.endpoint.download.stats().drops).toMatchObject({
+        'malformed: broken segments': { datagrams: 1 },
+      });
+      expect(server.stats().exchange).toMatchObject({ streams: 0, reassemblyBytes: 0 });
+    });
+
+    it('of a stream that nobody waits for are turned away, with no more bytes than came', async () => {
+      const { clock, client, server, toServer } = await setUp();
+      const local = addressOf(client);
+      const name = {
+        kind: 'segment',
+        id: 'a'.repeat(16),
+        epoch: 1,
+        seq: 3,
+        messageBytes: undefined,
+      } as const;
+      const flags = { isLast: false, isEnd: false, wantsAck: false, ageMs: 0 };
+      const post = (payload: string): void =>
+        server.endpoint.post(encodeFrame({ ...name, ...flags, payload: Buffer.from(payload) }), local);
+      post('abc');
+      await clock.advance(5);
+      expect(toServer.count).toBe(0);
+      post('abcd');
+      await clock.advance(5);
+      expect(toServer.count).toBe(1);
+      expect(client.stats().unknownReplies).toBe(2);
+    });
+
     it.each(['c1', 'c102', 'c101ff', 'c10101', `c10108${'00'.repeat(13)}`, `c10141${'00'.repeat(21)}`])(
       'like %s are counted as malformed',
       async (hex) => {
@@ -345,6 +448,8 @@ describe('the exchange', () => {
 
   interface Setup {
     readonly delayMs?: number;
+    /** Limit of the server. */
+    readonly upload?: { readonly rate: number; readonly burst: number };
     readonly client?: object;
     readonly server?: object;
   }
@@ -371,7 +476,8 @@ describe('the exchange', () => {
   }
 
   /** A client and a server 1 ms apart, without jitter. */
-  async function setUp({ delayMs = 1, ...setup }: Setup = {}) {
+  async function setUp({ delayMs = 1, upload, ...setup }: Setup = {}) {
+    const limits = upload === undefined ? {} : { upload };
     const clock = new ManualClock();
     const network = new VirtualNetwork({ clock, delayMs });
     open = undefined;
@@ -380,6 +486,7 @@ describe('the exchange', () => {
       host: '10.0.0.2',
       port: 4000,
       maxDatagramSize: 1232,
+      ...limits,
     });
     const client = channelOf(clientProbe, clock, setup.client);
     const server = channelOf(serverProbe, clock, setup.server);
@@ -448,6 +555,13 @@ describe('the exchange', () => {
 function addressOf({ endpoint }: PacketChannel): PeerAddress {
   const { address, port } = endpoint.address as { address: string; port: number };
   return PeerAddress.of(address, port);
+}
+
+/** A request as text, of a client that is so many times one digit. */
+function stampedText(digit: string): string {
+  const stamp = { client: digit.repeat(16), attempt: 1, ageMs: 0, patienceMs: 1, epoch: 0 };
+  const packet = { kind: 'request', id: 'a'.repeat(16), pattern: 'p', data: 1, stamp } as const;
+  return Buffer.from(new JsonCodec().encode(packet)).toString();
 }
 
 /** `undefined` for a packet, and for what is no frame. */

@@ -28,15 +28,54 @@ describe('PeerPath', () => {
     expect([path.inFlight, path.waiting]).toEqual([0, 0]);
   });
 
-  it('resumes runs that wait for the window once, in order', () => {
-    const path = new PeerPath(1000, 1, 1);
-    const log: string[] = [];
-    const runs = ['a', 'b', 'c'].map((name) => ({ resume: () => void log.push(name) })) as [any, any, any];
-    for (const run of runs) path.block(run);
-    path.unblock(runs[1]);
-    path.resumeBlocked();
-    path.resumeBlocked();
-    expect(log).toEqual(['a', 'c']);
+  describe('runs that wait for the window', () => {
+    /** A run of so many segments, while `room` lasts. */
+    const runOf = (
+      path: PeerPath,
+      log: string[],
+      name: string,
+      segments: number,
+      room: { left: number },
+    ) => ({
+      isInLine: false,
+      sendOne(): 'sent' | 'blocked' | 'idle' {
+        if (segments === 0) return 'idle';
+        if (room.left === 0) return 'blocked';
+        segments--;
+        room.left--;
+        log.push(name);
+        // As a run does whose datagram cannot leave.
+        path.resumeBlocked();
+        return 'sent';
+      },
+    });
+
+    it('send one segment each, in turn', () => {
+      const path = new PeerPath(1000, 1, 1);
+      const log: string[] = [];
+      const room = { left: 5 };
+      for (const name of ['a', 'b', 'c']) path.block(runOf(path, log, name, name === 'b' ? 1 : 9, room));
+      path.resumeBlocked();
+      expect(log.join('')).toBe('abcac');
+      // The one whose turn it was keeps it.
+      room.left = 2;
+      path.resumeBlocked();
+      expect(log.join('')).toBe('abcacac');
+      expect(path.hasBlocked).toBe(true);
+    });
+
+    it('stand in line once, and leave it when they are over', () => {
+      const path = new PeerPath(1000, 1, 1);
+      const log: string[] = [];
+      const room = { left: 9 };
+      const [first, second] = ['a', 'b'].map((name) => runOf(path, log, name, 1, room)) as [any, any];
+      path.block(first);
+      path.block(first);
+      path.block(second);
+      path.unblock(first);
+      path.resumeBlocked();
+      expect([log.join(''), path.hasBlocked]).toEqual(['b', false]);
+    });
   });
 
   it('remembers the first life of a server, and the last', () => {

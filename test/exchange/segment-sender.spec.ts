@@ -6,7 +6,7 @@ import { WHOLE_RUN, type Segment } from '../../src/exchange/segment.js';
 
 describe('SegmentSender', () => {
   const NOTHING = new Uint8Array(0);
-  const setUp = ({ segmentBytes = 10, bufferBytes = 1000 } = {}) => {
+  const setUp = ({ segmentBytes = 10, bufferBytes = 1e6 } = {}) => {
     const rtt = new RttEstimator();
     const congestion = new CongestionWindow(segmentBytes);
     return { rtt, congestion, sender: new SegmentSender(rtt, congestion, { segmentBytes, bufferBytes }) };
@@ -89,12 +89,33 @@ describe('SegmentSender', () => {
   });
 
   it('takes no more than its buffer holds, but for one message, and a short end', () => {
-    const { sender } = setUp({ bufferBytes: 100 });
-    expect(sender.push(new Uint8Array(500), false)).toBe(true);
+    const { sender } = setUp({ bufferBytes: 1000 });
+    expect(sender.push(new Uint8Array(5000), false)).toBe(true);
     expect(sender.push(new Uint8Array(1), false)).toBe(false);
     expect(sender.push(new Uint8Array(600), true)).toBe(false);
     expect(sender.push(new Uint8Array(50), true)).toBe(true);
-    expect(sender.bufferedBytes).toBe(550);
+    expect(sender.bufferedBytes).toBe(5050);
+  });
+
+  it('counts what each segment takes beside its bytes', () => {
+    const { sender } = setUp({ bufferBytes: 1000 });
+    let taken = 0;
+    while (sender.push(new Uint8Array(1), false)) taken++;
+    expect(taken).toBe(8);
+  });
+
+  it('goes on for as long as a stream does', () => {
+    const { sender } = setUp({ bufferBytes: 1e6 });
+    for (let value = 0; value < 5000; value++) sender.push(Uint8Array.of(value & 255), value === 4999);
+    const seen: number[] = [];
+    for (let nowMs = 0; !sender.isDone; nowMs++) {
+      for (const { seq, payload } of takeAll(sender, nowMs)) {
+        expect(payload).toEqual(Uint8Array.of(seq & 255));
+        seen.push(seq);
+      }
+      sender.onAcknowledged(ack(seen.length), nowMs);
+    }
+    expect(seen).toEqual(Array.from({ length: 5000 }, (_, seq) => seq));
   });
 
   it('repeats what three later ones have overtaken, and nothing else', () => {

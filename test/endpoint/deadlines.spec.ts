@@ -1,0 +1,54 @@
+import { describe, expect, it } from '@jest/globals';
+import { Deadlines, Watch } from '../../src/endpoint/deadlines.js';
+import { ManualClock } from '../../src/testing/manual-clock.js';
+
+describe('Deadlines', () => {
+  const setUp = () => {
+    const clock = new ManualClock();
+    const rung: string[] = [];
+    const watch = (name: string): Watch => new Watch((nowMs) => void rung.push(`${name} ${nowMs}`));
+    return { clock, deadlines: new Deadlines(clock), rung, watch };
+  };
+
+  it('ring at their instants, on one timer', async () => {
+    const { clock, deadlines, rung, watch } = setUp();
+    for (const atMs of [30, 10, 20]) deadlines.aim(watch(`${atMs}`), atMs);
+    expect(clock.pendingTimers).toBe(1);
+    await clock.advance(100);
+    expect(rung).toEqual(['10 10', '20 20', '30 30']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('can be moved, later and earlier, and cancelled', async () => {
+    const { clock, deadlines, rung, watch } = setUp();
+    const [later, earlier, never] = ['later', 'earlier', 'never'].map(watch) as [Watch, Watch, Watch];
+    for (const each of [later, earlier, never]) deadlines.aim(each, 50);
+    deadlines.aim(later, 80);
+    deadlines.aim(earlier, 20);
+    deadlines.cancel(never);
+    await clock.advance(100);
+    expect(rung).toEqual(['earlier 20', 'later 80']);
+  });
+
+  it('set no timer when nothing is left', () => {
+    const { clock, deadlines, watch } = setUp();
+    const only = watch('only');
+    deadlines.aim(only, 50);
+    deadlines.cancel(only);
+    expect(clock.pendingTimers).toBe(0);
+    deadlines.aim(only, 60);
+    deadlines.stop();
+    expect([clock.pendingTimers, only.dueMs]).toEqual([0, Infinity]);
+  });
+
+  it('that aim at the present over and over let time go on', async () => {
+    const { clock, deadlines, rung } = setUp();
+    const eager: Watch = new Watch((nowMs) => {
+      rung.push(`${nowMs}`);
+      if (rung.length < 5) deadlines.aim(eager, nowMs);
+    });
+    deadlines.aim(eager, 10);
+    await clock.advance(10);
+    expect(rung).toEqual(['10', '10', '10', '10', '10']);
+  });
+});

@@ -30,6 +30,8 @@ export function transportSender(
     host: '127.0.0.1',
     port: 0,
     upload: rateBytesPerSecond,
+    // A window of 20 ms to one peer may be more than it may have by default.
+    queue: { maxPeerBytes: '16 MiB' },
     ...(count > 1 ? { perPeer } : {}),
   });
   let turn = 0;

@@ -222,20 +222,32 @@ export class Uplink {
   }
 
   #refusalOf({ peer, data, bytes }: Outbound, reason: RefusalReason): Error {
-    const { queuedBytes, queuedDatagrams, queueLimits } = this.#shaper;
-    const [waitingBytes, waiting] = this.#isKernelBehind({ bytes, isUrgent: false })
-      ? [this.#underWayBytes, this.#underWay]
-      : [queuedBytes, queuedDatagrams];
     switch (reason) {
       case 'too-large':
         return new MessageTooLargeError(data.length, this.options.maxDatagramSize);
       case 'expired':
-        return new QueueTimeoutError(peer, queuedBytes, queueLimits.maxAgeMs);
+        return new QueueTimeoutError(peer, this.#shaper.queuedBytes, this.options.queue.maxAgeMs);
       case 'unwanted':
         return new NobodyWaitsError(peer);
       default:
-        return new QueueOverflowError(peer, waitingBytes, queueLimits.maxBytes, waiting);
+        return this.#overflowOf(peer, bytes);
     }
+  }
+
+  /** Names the bound that was met: of what the kernel has not taken, of what waits for one peer, or for all. */
+  #overflowOf(peer: PeerAddress, bytes: number): QueueOverflowError {
+    const { maxBytes, maxPeerBytes } = this.options.queue;
+    if (this.#isKernelBehind({ bytes, isUrgent: false })) {
+      return new QueueOverflowError(peer, this.#underWayBytes, maxBytes, this.#underWay);
+    }
+    const shaper = this.#shaper;
+    const ofPeer = shaper.backlogOfPeer(
+      shaper.peers.get(shaper.peers.keyOf(peer)),
+      this.parts.scheduler.now(),
+    );
+    return ofPeer.queuedBytes + bytes > maxPeerBytes
+      ? new QueueOverflowError(peer, ofPeer.queuedBytes, maxPeerBytes, ofPeer.queuedDatagrams)
+      : new QueueOverflowError(peer, shaper.queuedBytes, maxBytes, shaper.queuedDatagrams);
   }
 
   /** Node keeps what it was given until the kernel has it: the bounds of the queue hold for that too. */

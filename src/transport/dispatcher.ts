@@ -204,7 +204,7 @@ export class Dispatcher implements PumpOwner {
   /** A peer that waits for a word must not wait in vain. */
   #sayUnreadable(packet: RequestPacket | EventPacket, datagram: InboundDatagram, served: Served): void {
     if (packet.kind === 'event') return this.channel.refuseEvent(served, 'failed');
-    new ReplyPump(this, new RequestReplies(packet.id), packet, datagram, served).refuse('failed', UNREADABLE);
+    this.#answer(packet, datagram, 'failed', UNREADABLE, served);
   }
 
   #refuse(

@@ -422,8 +422,9 @@ describe('the exchange', () => {
         messageBytes: undefined,
       } as const;
       const flags = { isLast: false, isEnd: false, wantsAck: false, ageMs: 0 };
-      const post = (payload: string): void =>
+      const post = (payload: string): void => {
         server.endpoint.post(encodeFrame({ ...name, ...flags, payload: Buffer.from(payload) }), local);
+      };
       post('abc');
       await clock.advance(5);
       expect(toServer.count).toBe(0);

@@ -265,6 +265,24 @@ describe('Throttle', () => {
     expect(await first).toEqual(new DatagramDroppedError(peer, 'overflow'));
   });
 
+  it('names the bound that was met: of one peer, or of all', async () => {
+    const { clock, sender, peer, send } = await setUp({
+      upload: LIMITED,
+      queue: { maxBytes: 500, maxPeerBytes: 200 },
+      perPeer: { key: 'address-port' },
+    });
+    send(100);
+    await clock.advance(0);
+    for (const port of [5001, 5001, 5002, 5002]) send(100, { port });
+    expect(await rejection(sender.endpoint.send(Buffer.alloc(100), peer))).toMatchObject({
+      message: 'send queue for 127.0.0.1:5001 is full: 2 datagrams, 200 of 200 bytes',
+    });
+    const other = PeerAddress.of('127.0.0.1', 5003);
+    expect(await rejection(sender.endpoint.send(Buffer.alloc(150), other))).toMatchObject({
+      message: 'send queue for 127.0.0.1:5003 is full: 4 datagrams, 400 of 500 bytes',
+    });
+  });
+
   it('tells the rate that stalls have cost, and how late its timer was', async () => {
     const { clock, upload, send } = await setUp({ upload: LIMITED });
     for (let nth = 0; nth < 5; nth++) send(100);

@@ -47,7 +47,7 @@ export interface ServingOptions {
 export interface DuplicateOptions {
   /** Bytes of stored replies; the oldest are dropped first, their ids kept. @default '16 MiB' */
   readonly maxBytes?: ByteSize;
-  /** Requests remembered, 1 to 16777216. @default 131072 */
+  /** Requests remembered, 1 to 16777216. @default 65536 */
   readonly maxEntries?: number;
   /** Milliseconds after its end until a request is forgotten. @default 60000 */
   readonly maxAge?: number;
@@ -105,7 +105,7 @@ function resolveDuplicates(options: unknown): DuplicateLimits {
   const reader = new OptionReader(options, 'duplicates');
   const limits = {
     maxBytes: reader.read('maxBytes', parseByteSize, 16 * 2 ** 20),
-    maxEntries: reader.integer('maxEntries', 1, 2 ** 24, 131_072),
+    maxEntries: reader.integer('maxEntries', 1, 2 ** 24, 65_536),
     maxAgeMs: reader.duration('maxAge', 60_000),
   };
   reader.refuseUnknown();

@@ -2,7 +2,6 @@ import type { ClassRank } from '../common/traffic-class.js';
 import { Backlog } from './backlog.js';
 import type { Bandwidth } from './bandwidth.options.js';
 import { ClassTurns } from './class-turns.js';
-import { CoDel, codelTargetMs } from './codel.js';
 import type { Flow } from './flow.js';
 import { Limit } from './limit.js';
 import type { PeerLimits } from './per-peer.options.js';
@@ -10,6 +9,7 @@ import { PeerTable, type Peer } from './peer-table.js';
 import type { QueueLimits } from './queue.options.js';
 import type { Shaped } from './shaped.js';
 import type { ClassTerms } from './traffic-class.options.js';
+import { WaitingTime } from './waiting-time.js';
 
 /**
  * What became of a datagram that was offered:
@@ -61,6 +61,7 @@ export class FairShaper<T extends Shaped> {
   readonly #peers: PeerTable;
   readonly #queue: QueueLimits;
   readonly #backlog: Backlog;
+  readonly #waiting: WaitingTime;
   readonly #onDrop: (item: T, reason: QueueDropReason) => void;
   #spilledBytes = 0;
   #latenessAllowedMs = Infinity;
@@ -75,6 +76,7 @@ export class FairShaper<T extends Shaped> {
     this.#peers = new PeerTable(peers, nowMs);
     this.#queue = queue;
     this.#backlog = new Backlog(queue);
+    this.#waiting = new WaitingTime(this.#limit, this.#backlog);
     this.#onDrop = onDrop;
   }
 
@@ -100,7 +102,7 @@ export class FairShaper<T extends Shaped> {
         this.#drop(head, 'unwanted', nowMs);
         continue;
       }
-      if (this.#queue.aqm === 'codel' && this.#isLate(flow, head, nowMs)) {
+      if (this.#queue.aqm === 'codel' && flow.isLate(head, this.#limit, nowMs)) {
         this.#drop(head, 'aqm', nowMs);
         continue;
       }
@@ -231,22 +233,9 @@ export class FairShaper<T extends Shaped> {
    *
    * @returns milliseconds; a pause is not counted
    */
-  backlogMs(
-    { peer: address, rank, limit }: Pick<Shaped, 'peer' | 'rank' | 'limit'>,
-    clockMs: number,
-  ): number {
-    const nowMs = this.#timeOf(clockMs);
-    const { bytes, datagrams, flows } = this.#backlog;
-    if (datagrams === 0) return 0;
-    const peer = this.#peers.find(address, nowMs);
-    const ofFlow = peer?.flow(rank, limit)?.queuedBytes ?? 0;
-    // A peer is not made to wait for the whole queue of another, so it is not to be refused for it either.
-    const turns = (ofFlow + bytes / datagrams) * flows;
-    return Math.max(
-      timeFor(Math.min(bytes, turns), this.#limit),
-      peer === undefined ? 0 : timeFor(peer.queuedBytes, peer.limit),
-      limit === undefined ? 0 : timeFor(Math.min(limit.queuedBytes, turns), limit),
-    );
+  backlogMs(path: Pick<Shaped, 'peer' | 'rank' | 'limit'>, clockMs: number): number {
+    const peer = this.#peers.find(path.peer, this.#timeOf(clockMs));
+    return this.#waiting.ofReply(path, peer);
   }
 
   /** The peers with their limits. */
@@ -348,7 +337,7 @@ export class FairShaper<T extends Shaped> {
       return this.#queue.overflow === 'reject' ? 'overflow' : 'dropped';
     }
     const known = peer.flow(item.rank, item.limit);
-    if (this.#wouldExpire(item, peer, known, nowMs)) return 'expired';
+    if (this.#waiting.ofDatagram(item, peer, known, nowMs) > this.#queue.maxAgeMs) return 'expired';
     if (!hasRoom && !this.#makeRoom(item, peer, nowMs)) return 'dropped';
     // Only now: making room may have emptied the flow, or the whole peer.
     const owner = this.#peers.obtain(item.peer, nowMs);
@@ -366,32 +355,6 @@ export class FairShaper<T extends Shaped> {
       this.#drop(victim, 'overflow', nowMs);
     }
     return true;
-  }
-
-  #wouldExpire({ bytes, limit, isUrgent }: T, peer: Peer, flow: Flow | undefined, nowMs: number): boolean {
-    const { maxAgeMs } = this.#queue;
-    // A pause has no known end: what waits then is dropped when its time is up, not before.
-    if (maxAgeMs === Infinity || this.#limit.paused || peer.limit.paused || limit?.paused === true)
-      return false;
-    // Others have their turns between those of this flow, but none has more than it.
-    const ofFlow = isUrgent ? 0 : (flow?.queuedBytes ?? 0);
-    const turns = ofFlow * Math.max(1, this.#backlog.flows);
-    const delayMs = Math.max(
-      this.#limit.delayBehind(Math.min(this.#backlog.bytes, turns), bytes, nowMs),
-      peer.limit.delayBehind(isUrgent ? 0 : peer.queuedBytes, bytes, nowMs),
-      limit === undefined ? 0 : limit.delayBehind(Math.min(limit.queuedBytes, turns), bytes, nowMs),
-    );
-    return delayMs > maxAgeMs;
-  }
-
-  #isLate(flow: Flow, head: Shaped, nowMs: number): boolean {
-    const rate = Math.min(
-      this.#limit.rateBytesPerSecond,
-      flow.peer.limit.rateBytesPerSecond,
-      flow.limit?.rateBytesPerSecond ?? Infinity,
-    );
-    flow.codel ??= new CoDel();
-    return flow.codel.judge(nowMs - head.queuedAtMs, flow.queuedDatagrams === 1, codelTargetMs(rate), nowMs);
   }
 
   #drop(item: Shaped, reason: QueueDropReason, nowMs: number): void {
@@ -414,11 +377,6 @@ export class FairShaper<T extends Shaped> {
 
 function ageOf(item: Shaped | undefined, nowMs: number): number {
   return item === undefined ? 0 : Math.max(0, nowMs - item.queuedAtMs);
-}
-
-/** @returns milliseconds that bytes take at a limit's rate */
-function timeFor(bytes: number, { rateBytesPerSecond }: Limit): number {
-  return (bytes * 1000) / rateBytesPerSecond;
 }
 
 const BATCH_SECONDS = 0.002;

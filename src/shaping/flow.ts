@@ -1,4 +1,4 @@
-import type { CoDel } from './codel.js';
+import { CoDel, codelTargetMs } from './codel.js';
 import type { FlowLine } from './flow-line.js';
 import type { HandlerLimit, Limit } from './limit.js';
 import type { Peer } from './peer-table.js';
@@ -19,7 +19,7 @@ export class Flow {
   queuedBytes = 0;
   queuedDatagrams = 0;
   /** Made when the queue is managed by age. */
-  codel: CoDel | undefined;
+  #codel: CoDel | undefined;
   readonly #ordinary = new Lane();
   #urgent: Lane | undefined;
 
@@ -81,6 +81,18 @@ export class Flow {
   get crowdedLimit(): Limit | undefined {
     if (this.limit?.lot !== undefined) return this.limit;
     return this.peer.limit.lot === undefined ? undefined : this.peer.limit;
+  }
+
+  /**
+   * Whether its head is to be dropped because the flow stands: to be asked once for each that is about to leave.
+   *
+   * @param ofAll the limit of the transport
+   */
+  isLate({ queuedAtMs }: Shaped, ofAll: Limit, nowMs: number): boolean {
+    const own = this.limit?.rateBytesPerSecond ?? Infinity;
+    const rate = Math.min(ofAll.rateBytesPerSecond, this.peer.limit.rateBytesPerSecond, own);
+    this.#codel ??= new CoDel();
+    return this.#codel.judge(nowMs - queuedAtMs, this.queuedDatagrams === 1, codelTargetMs(rate), nowMs);
   }
 
   debit(bytes: number): void {

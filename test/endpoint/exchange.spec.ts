@@ -289,6 +289,46 @@ describe('the exchange', () => {
     });
   });
 
+  describe('a stream', () => {
+    /** A stream of one value that goes on for ever. */
+    const openStream = async () => {
+      const { clock, client, ask, server } = await setUp();
+      const cancelled: number[] = [];
+      server.serve((packet, { peer }, record) => {
+        (record as Served).worker = { cancel: () => void cancelled.push(clock.now()) };
+        const { id } = packet as RequestPacket;
+        server.reply({ kind: 'reply', id, response: 1 }, packet, peer, undefined, record);
+      });
+      const answer = ask('x', { timeoutMs: Infinity, streamTimeoutMs: Infinity });
+      await clock.advance(100);
+      return { clock, client, server, cancelled, answer };
+    };
+
+    it('of a client that has died is given up when its lease ends', async () => {
+      const { clock, client, server, cancelled } = await openStream();
+      await client.endpoint.close();
+      await clock.advance(29_000);
+      expect(cancelled).toEqual([]);
+      await clock.advance(5000);
+      expect(cancelled).toHaveLength(1);
+      expect(server.stats().exchange).toMatchObject({ leasesExpired: 1, running: 0, streams: 0 });
+    });
+
+    it('of a client that lives, and is silent itself, goes on', async () => {
+      const { clock, server, cancelled, answer } = await openStream();
+      await clock.advance(300_000);
+      expect([cancelled, answer.told]).toEqual([[], ['reply 1 @2']]);
+      expect(server.stats().exchange).toMatchObject({ leasesExpired: 0, running: 1, streams: 1 });
+    });
+
+    it('of a server that has died fails when it has said nothing for 30 s', async () => {
+      const { clock, server, answer } = await openStream();
+      await server.endpoint.close();
+      await clock.advance(40_000);
+      expect(answer.told.map(nameOf)).toEqual(['reply', 'RequestTimeoutError']);
+    });
+  });
+
   describe('a large request', () => {
     const LARGE = 'x'.repeat(200_000);
 

@@ -4,23 +4,26 @@
 #
 #   across-veth.sh "SERVICE COMMAND" "CLIENT COMMAND"
 set -e
-ready=$(mktemp -u)
-mkfifo "$ready"
+folder=$(mktemp -d)
+mkfifo "$folder/inside" "$folder/joined"
 lose='add table ip bad
 add chain ip bad in { type filter hook input priority 0; }
 add rule ip bad in ip protocol udp numgen random mod 10 < 1 drop'
 
 unshare --net sh -c "
-  read -r go < '$ready'
+  echo inside > '$folder/inside'
+  read -r joined < '$folder/joined'
   ip address add 10.9.0.2/24 dev far
   ip link set far up
   echo '$lose' | nft -f -
   exec $1" &
 service=$!
-trap 'kill $service; rm -f "$ready"' EXIT
+trap 'kill $service; rm -r "$folder"' EXIT
+# Only now has the other side a namespace of its own.
+read -r inside < "$folder/inside"
 ip link add near type veth peer name far netns "$service"
 ip address add 10.9.0.1/24 dev near
 ip link set near up
 echo "$lose" | nft -f -
-echo go > "$ready"
+echo joined > "$folder/joined"
 $2

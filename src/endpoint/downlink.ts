@@ -12,6 +12,7 @@ import { DirectionFigures } from '../telemetry/direction-figures.js';
 import type { ReceivedDatagram } from './datagram-socket.js';
 import type { EndpointEvents } from './endpoint.events.js';
 import { LossReport } from './loss-report.js';
+import type { PlainRecord } from './plain-duplicates.js';
 import { ReleaseLoop } from './release-loop.js';
 import type { Scheduler } from './scheduler.js';
 import { DirectionThrottle } from './throttle.js';
@@ -121,6 +122,8 @@ export class Downlink {
 export class InboundDatagram extends Shaped {
   override readonly rank: ClassRank = DEFAULT_RANK;
   override readonly limit = undefined;
+  /** Of a request whose copies are to be recognised. */
+  record: PlainRecord | undefined;
   /** What it says, once somebody has read it. */
   packets: readonly Packet[] | undefined;
   #isUrgent: boolean | undefined;

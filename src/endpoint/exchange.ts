@@ -10,6 +10,7 @@ import { newExchangeCounts } from './exchange-counts.js';
 import type { ExchangeCodec, ExchangeParts } from './exchange-parts.js';
 import { ExchangeServer, type ExchangeServerEvents } from './exchange-server.js';
 import type { ExchangeLimits } from './exchange.options.js';
+import { PlainDuplicates } from './plain-duplicates.js';
 import type { Scheduler } from './scheduler.js';
 import type { UdpEndpoint } from './udp-endpoint.js';
 
@@ -29,6 +30,8 @@ export interface ExchangeGround {
 export class Exchange {
   readonly client: ExchangeClient;
   readonly server: ExchangeServer;
+  /** Requests of peers that do not speak it. */
+  readonly plain: PlainDuplicates;
   readonly #parts: ExchangeParts;
   readonly #sweep = new Watch((nowMs) => this.#forgetPaths(nowMs));
 
@@ -47,6 +50,7 @@ export class Exchange {
     };
     this.client = new ExchangeClient(this.#parts, requestIdSource(randomFillSync), maxPendingRequests);
     this.server = new ExchangeServer(this.#parts, events);
+    this.plain = new PlainDuplicates(this.#parts);
     paths.onFirst = () => this.#parts.deadlines.aim(this.#sweep, scheduler.now() + SWEEP_EVERY_MS);
   }
 

@@ -15,7 +15,7 @@ import type {
 } from '../codec/packet.js';
 import { requestIdSource } from '../exchange/request-id.js';
 import type { PacketStats } from '../telemetry/stats.js';
-import type { Answer, Question, RequestTimes } from './asking.js';
+import { isLast, type Answer, type Question, type RequestTimes } from './asking.js';
 import { BusyReplies } from './busy-replies.js';
 import type { InboundDatagram } from './downlink.js';
 import { MessageTooLargeError } from './endpoint.errors.js';
@@ -153,7 +153,7 @@ export class PacketChannel {
   reply(
     packet: ReplyPacket | RawPacket,
     to: InboundPacket,
-    peer: PeerAddress,
+    { peer, record }: Pick<InboundDatagram, 'peer'> & Partial<Pick<InboundDatagram, 'record'>>,
     fate?: Fate,
     served?: Served,
     passage: Passage = USUAL_PASSAGE,
@@ -162,8 +162,11 @@ export class PacketChannel {
       return this.#exchange?.server.reply(served, packet, fate);
     }
     const data = this.#toBytes(packet, peer, to);
-    if (data === undefined) fate?.left(this.scheduler.now());
-    else this.endpoint.post(data, peer, fate, isRefusal(packet) ? REFUSAL_PASSAGE : passage);
+    if (data === undefined) return fate?.left(this.scheduler.now());
+    if (record !== undefined && packet.kind === 'reply') {
+      this.#exchange?.plain.replied(record, data, isLast(packet), isRefusal(packet));
+    }
+    this.endpoint.post(data, peer, fate, isRefusal(packet) ? REFUSAL_PASSAGE : passage);
   }
 
   /** A confirmable event was handed to its handlers. */
@@ -290,6 +293,7 @@ export class PacketChannel {
         if (isStamped(packet) && this.#exchange !== undefined && this.#server !== undefined) {
           return this.#exchange.server.onQuestion(packet, datagram);
         }
+        if (packet.kind === 'request' && this.#exchange?.plain.take(packet, datagram) === false) return;
     }
     this.#serve(packet, datagram, undefined);
   }

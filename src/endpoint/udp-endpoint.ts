@@ -125,25 +125,16 @@ export class UdpEndpoint {
    * @throws {EndpointClosedError} the endpoint is closed, or closed before it left
    * @throws the reason of `signal`, when that was aborted first
    */
-  async send(
+  send(
     data: Uint8Array,
     peer: PeerAddress,
     passage: Passage = USUAL_PASSAGE,
     signal?: AbortSignal,
   ): Promise<void> {
-    signal?.throwIfAborted();
-    let abort: (() => void) | undefined;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const posted = this.post(data, peer, { left: () => resolve(), dropped: reject }, passage);
-        if (signal === undefined) return;
-        abort = () => void this.#uplink.withdraw(posted, signal.reason as Error);
-        signal.addEventListener('abort', abort);
-      });
-    } finally {
-      // A signal may outlive many datagrams: it must not hold on to them.
-      if (abort !== undefined) signal?.removeEventListener('abort', abort);
-    }
+    if (signal !== undefined) return this.#sendUnlessAborted(data, peer, passage, signal);
+    return new Promise((resolve, reject) => {
+      this.post(data, peer, { left: () => resolve(), dropped: reject }, passage);
+    });
   }
 
   /** As {@link send}, for a bound endpoint and without a promise. Never throws; `fate` tells. */
@@ -207,6 +198,26 @@ export class UdpEndpoint {
       sendBufferSize: this.#bufferSizes?.send,
       kernelDrops: this.#address === undefined ? undefined : kernelDropsOf(this.#address),
     });
+  }
+
+  async #sendUnlessAborted(
+    data: Uint8Array,
+    peer: PeerAddress,
+    passage: Passage,
+    signal: AbortSignal,
+  ): Promise<void> {
+    signal.throwIfAborted();
+    let abort = ignore;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const posted = this.post(data, peer, { left: () => resolve(), dropped: reject }, passage);
+        abort = () => void this.#uplink.withdraw(posted, signal.reason as Error);
+        signal.addEventListener('abort', abort);
+      });
+    } finally {
+      // A signal may outlive many datagrams: it must not hold on to them.
+      signal.removeEventListener('abort', abort);
+    }
   }
 
   async #bind(): Promise<BoundAddress> {

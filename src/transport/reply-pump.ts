@@ -204,7 +204,7 @@ export class ReplyPump implements Fate, Worker {
   #post(packet: ReplyPacket | RawPacket): void {
     try {
       const { packet: to, datagram, passage, served } = this;
-      this.owner.channel.reply(packet, to, datagram.peer, this, served, passage);
+      this.owner.channel.reply(packet, to, datagram, this, served, passage);
     } catch (error) {
       this.#onUnsayable(error);
     }

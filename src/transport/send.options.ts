@@ -1,6 +1,6 @@
 import { InvalidOptionError } from '../common/invalid-option.error.js';
-import { OptionReader, show } from '../common/option-reader.js';
-import { rankOf, type ClassRank, type TrafficClassName } from '../common/traffic-class.js';
+import { show } from '../common/option-reader.js';
+import { rankOf, TRAFFIC_CLASSES, type TrafficClassName } from '../common/traffic-class.js';
 import { USUAL_PASSAGE, type Passage } from '../endpoint/passage.js';
 
 /** What one `send()` of bytes chooses for itself. */
@@ -11,24 +11,39 @@ export interface UdpSendOptions {
   readonly signal?: AbortSignal;
 }
 
-/** @throws {InvalidOptionError} naming the field */
-export function resolveSendOptions(options: UdpSendOptions | undefined): {
+/** What {@link UdpSendOptions} come to. */
+export interface ResolvedSendOptions {
   readonly passage: Passage;
   readonly signal: AbortSignal | undefined;
-} {
-  const reader = new OptionReader(options, '');
-  const rank = reader.read<ClassRank | undefined>('trafficClass', rankOf, undefined);
-  const signal = reader.read<AbortSignal | undefined>('signal', asSignal, undefined);
-  reader.refuseUnknown();
-  return { passage: passageOfRank(rank), signal };
 }
 
-/** The usual way, in a traffic class. */
-export function passageOfRank(rank: ClassRank | undefined): Passage {
-  return rank === undefined ? USUAL_PASSAGE : { ...USUAL_PASSAGE, rank };
+/**
+ * Read for each datagram, so without an option reader: that costs more than to send one.
+ *
+ * @throws {InvalidOptionError} naming the field
+ */
+export function resolveSendOptions(options: UdpSendOptions | undefined): ResolvedSendOptions {
+  if (options === undefined) return NO_OPTIONS;
+  for (const key of Object.keys(options)) {
+    if (!KNOWN.has(key))
+      throw new InvalidOptionError(key, `is not an option; known here: ${[...KNOWN].join(', ')}`);
+  }
+  const { trafficClass, signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new InvalidOptionError('signal', `must be an AbortSignal, got ${show(signal)}`);
+  }
+  return { passage: passageOfClass(trafficClass), signal };
 }
 
-function asSignal(value: unknown, field: string): AbortSignal {
-  if (value instanceof AbortSignal) return value;
-  throw new InvalidOptionError(field, `must be an AbortSignal, got ${show(value)}`);
+/** The usual way, in a traffic class. @throws {InvalidOptionError} there is no such class */
+export function passageOfClass(trafficClass: TrafficClassName | undefined): Passage {
+  return trafficClass === undefined ? USUAL_PASSAGE : (PASSAGES[rankOf(trafficClass)] as Passage);
 }
+
+const NO_OPTIONS: ResolvedSendOptions = Object.freeze({ passage: USUAL_PASSAGE, signal: undefined });
+
+const KNOWN: ReadonlySet<string> = new Set<keyof UdpSendOptions>(['signal', 'trafficClass']);
+
+const PASSAGES: readonly Passage[] = TRAFFIC_CLASSES.map((name) =>
+  Object.freeze({ ...USUAL_PASSAGE, rank: rankOf(name) }),
+);

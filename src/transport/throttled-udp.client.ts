@@ -4,7 +4,6 @@ import { Observable, ReplaySubject } from 'rxjs';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { show } from '../common/option-reader.js';
 import type { PeerAddress } from '../common/peer-address.js';
-import { rankOf } from '../common/traffic-class.js';
 import type { PacketMetadata, ReplyPacket } from '../codec/packet.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
 import type { Question } from '../endpoint/asking.js';
@@ -30,7 +29,7 @@ import {
 } from './client.options.js';
 import { ClientCall } from './client-call.js';
 import { drain, within } from './drain.js';
-import { passageOfRank } from './send.options.js';
+import { passageOfClass } from './send.options.js';
 import { UdpRecord, type UdpRecordOptions } from './udp.record.js';
 
 /** All figures of a client at one instant; on a shared socket, those of the socket. */
@@ -184,7 +183,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     const { question, options } = await this.#prepare(packet);
     const peer = await this.#peerOf(options);
     const { confirmable, times } = this.#call;
-    const passage = passageFor(options);
+    const passage = passageOfClass(options.trafficClass);
     const isConfirmable = options.confirmable ?? confirmable;
     if (isConfirmable)
       await this.#channel.confirm(question, peer, options.timeout ?? times.timeoutMs, passage);
@@ -238,7 +237,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
         reply: (reply) => this.#takeReply(reply, peer, call),
         failed: (error) => call.settle({ err: error, isDisposed: true }),
       },
-      passageFor(options),
+      passageOfClass(options.trafficClass),
     );
   }
 
@@ -337,10 +336,6 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
 interface OwnSocket {
   readonly options: ResolvedClientOptions;
   readonly environment: UdpEnvironment;
-}
-
-function passageFor({ trafficClass }: UdpRecordOptions): Passage {
-  return passageOfRank(trafficClass === undefined ? undefined : rankOf(trafficClass));
 }
 
 function mergeMetadata(

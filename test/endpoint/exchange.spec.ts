@@ -48,7 +48,7 @@ describe('the exchange', () => {
           server.reply(
             { kind: 'reply', id, response: 1, isDisposed: true },
             packet,
-            datagram.peer,
+            datagram,
             undefined,
             record,
           );
@@ -99,7 +99,7 @@ describe('the exchange', () => {
       server.serve((packet, datagram, record) => {
         const { id, data } = packet as RequestPacket;
         const reply = { kind: 'reply', id, response: data, isDisposed: true } as const;
-        const say = (): void => server.reply(reply, packet, datagram.peer, undefined, record);
+        const say = (): void => server.reply(reply, packet, datagram, undefined, record);
         if (data === 'quick') say();
         else clock.after(3000, say);
       });
@@ -127,7 +127,7 @@ describe('the exchange', () => {
           response: 1,
           isDisposed: true,
         } as const;
-        clock.after(700, () => server.reply(reply, packet, peer, undefined, record));
+        clock.after(700, () => server.reply(reply, packet, { peer }, undefined, record));
       });
       toClient.lose = (frame) => frame === undefined && toClient.replies++ < 2;
       const answer = ask('x', { timeoutMs: 10_000 });
@@ -297,7 +297,7 @@ describe('the exchange', () => {
       server.serve((packet, { peer }, record) => {
         (record as Served).worker = { cancel: () => void cancelled.push(clock.now()) };
         const { id } = packet as RequestPacket;
-        server.reply({ kind: 'reply', id, response: 1 }, packet, peer, undefined, record);
+        server.reply({ kind: 'reply', id, response: 1 }, packet, { peer }, undefined, record);
       });
       const answer = ask('x', { timeoutMs: Infinity, streamTimeoutMs: Infinity });
       await clock.advance(100);
@@ -561,7 +561,7 @@ describe('the exchange', () => {
     const serve = (answer: (packet: InboundPacket) => Omit<ReplyPacket, 'kind' | 'id'>): void =>
       server.serve((packet, datagram, record) => {
         const { id } = packet as RequestPacket;
-        server.reply({ kind: 'reply', id, ...answer(packet) }, packet, datagram.peer, undefined, record);
+        server.reply({ kind: 'reply', id, ...answer(packet) }, packet, datagram, undefined, record);
       });
     const restart = async (): Promise<PacketChannel> => {
       await server.close();

@@ -104,7 +104,7 @@ describe('PacketChannel', () => {
       await clock.advance(1);
       const value = (): void => {
         const [packet, datagram] = asked[0] as (typeof asked)[0];
-        server.reply({ kind: 'reply', id: idOf(packet), response: clock.now() }, packet, datagram.peer);
+        server.reply({ kind: 'reply', id: idOf(packet), response: clock.now() }, packet, datagram);
       };
       for (const atMs of [90, 130, 170]) {
         await clock.advanceTo(atMs);
@@ -184,7 +184,9 @@ describe('PacketChannel', () => {
       'with the id %p are counted and change nothing',
       async (id) => {
         const { clock, client, server, ask } = await setUp();
-        server.serve((packet, { peer }) => server.reply({ kind: 'reply', id, response: 1 }, packet, peer));
+        server.serve((packet, { peer }) =>
+          server.reply({ kind: 'reply', id, response: 1 }, packet, { peer }),
+        );
         const answer = ask('x', 1);
         await clock.advance(2);
         expect(answer.told).toEqual([]);
@@ -335,10 +337,15 @@ describe('PacketChannel', () => {
       const codec = Object.assign(new JsonCodec(), { encode: () => undefined });
       const { server, peer } = await setUp({ codec });
       const fates: string[] = [];
-      server.reply({ kind: 'reply', id: 1, isDisposed: true }, REQUEST, peer, {
-        left: () => void fates.push('left'),
-        dropped: () => void fates.push('dropped'),
-      });
+      server.reply(
+        { kind: 'reply', id: 1, isDisposed: true },
+        REQUEST,
+        { peer },
+        {
+          left: () => void fates.push('left'),
+          dropped: () => void fates.push('dropped'),
+        },
+      );
       expect(fates).toEqual(['left']);
       expect(server.endpoint.upload.stats().datagrams).toBe(0);
     });
@@ -356,14 +363,14 @@ describe('PacketChannel', () => {
         },
       };
       const { server, peer } = await setUp({ codec, receiving: { maxDatagramSize: 500 } });
-      server.reply({ kind: 'reply', id: 1, response: 2 }, REQUEST, peer);
+      server.reply({ kind: 'reply', id: 1, response: 2 }, REQUEST, { peer });
       expect(contexts).toEqual([{ peer, request: REQUEST, maxBytes: 500 }]);
     });
 
     it('larger than a datagram is thrown back', async () => {
       const { server, peer } = await setUp({ receiving: { maxDatagramSize: 50 } });
       const reply = { kind: 'reply', id: 1, response: 'x'.repeat(50) } as const;
-      expect(() => server.reply(reply, REQUEST, peer)).toThrow(MessageTooLargeError);
+      expect(() => server.reply(reply, REQUEST, { peer })).toThrow(MessageTooLargeError);
     });
   });
 
@@ -454,7 +461,7 @@ describe('PacketChannel', () => {
     const serve = (answer: (packet: InboundPacket) => Omit<ReplyPacket, 'kind' | 'id'>): void =>
       server.serve((packet, datagram) => {
         if (packet.kind !== 'request') return;
-        server.reply({ kind: 'reply', id: packet.id, ...answer(packet) }, packet, datagram.peer);
+        server.reply({ kind: 'reply', id: packet.id, ...answer(packet) }, packet, datagram);
       });
     serve((packet) => {
       const { pattern, data } = packet as { pattern: unknown; data: unknown };

@@ -1,0 +1,100 @@
+import type { RequestPacket } from '../codec/packet.js';
+import { DuplicateStore, type StoredRequest } from '../exchange/duplicate-store.js';
+import { Watch } from './deadlines.js';
+import type { InboundDatagram } from './downlink.js';
+import type { ExchangeParts } from './exchange-parts.js';
+import { USUAL_PASSAGE } from './passage.js';
+
+/** A request that carries nothing of the exchange, as it was seen. */
+export class PlainRecord implements StoredRequest {
+  readonly isValidated = true;
+  body: Uint8Array | undefined;
+  finishedMs: number | undefined;
+  /** More than one reply: none of them can stand for all. */
+  isStream = false;
+
+  constructor(
+    readonly key: string,
+    readonly arrivedMs: number,
+  ) {}
+}
+
+/**
+ * Requests of peers that do not speak the exchange, for some seconds: a network that brings one twice must not run
+ * it twice. Such a peer is known by its address, and its request by its id and all of its bytes.
+ */
+export class PlainDuplicates {
+  readonly #store: DuplicateStore<PlainRecord>;
+  readonly #watch = new Watch((nowMs) => this.#forget(nowMs));
+
+  constructor(private readonly parts: ExchangeParts) {
+    const { maxBytes, maxEntries } = parts.limits.duplicates;
+    const limits = {
+      maxBytes: maxBytes * PART,
+      maxEntries: Math.ceil(maxEntries * PART),
+      maxAgeMs: MAX_AGE_MS,
+    };
+    this.#store = new DuplicateStore(limits, parts.epoch);
+  }
+
+  /**
+   * Takes a request.
+   *
+   * @returns whether it is to be run; one that was seen is answered as before, or has its answer still to come
+   */
+  take({ id }: RequestPacket, datagram: InboundDatagram): boolean {
+    const { peer, data, receivedAtMs } = datagram;
+    const key = `${peer.key} ${typeof id} ${id} ${hashOf(data)}`;
+    const seen = this.#store.find(key);
+    if (seen === undefined) {
+      const record = new PlainRecord(key, receivedAtMs);
+      // Without room for it, it runs as UDP brings it.
+      if (this.#store.add(record)) datagram.record = record;
+      return true;
+    }
+    const { counts, endpoint } = this.parts;
+    counts.duplicates++;
+    if (seen.body === undefined) return false;
+    counts.duplicatesAnswered++;
+    endpoint.post(seen.body, peer, undefined, USUAL_PASSAGE);
+    return false;
+  }
+
+  /**
+   * A reply leaves.
+   *
+   * @param isRefusal the transport has not run the request: its next copy is as good as this one
+   */
+  replied(record: PlainRecord, data: Uint8Array, isLast: boolean, isRefusal: boolean): void {
+    if (isRefusal) return this.#store.revoke(record);
+    if (!isLast) {
+      record.isStream = true;
+      return;
+    }
+    if (!record.isStream) this.#store.keep(record, data);
+    this.#store.finish(record, this.parts.scheduler.now());
+    if (this.#watch.dueMs === Infinity) this.#aim();
+  }
+
+  #forget(nowMs: number): void {
+    this.#store.expire(nowMs);
+    this.#aim();
+  }
+
+  #aim(): void {
+    this.parts.deadlines.aim(this.#watch, this.#store.nextExpiryMs);
+  }
+}
+
+/** FNV-1a, 32 bits: enough beside an address and an id, for there is no gain in a request of one's own that is lost. */
+function hashOf(data: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+// A copy that a network makes comes within moments; whoever asks the same again later means it.
+const MAX_AGE_MS = 5000;
+
+// Of the room for requests that are seen: what the exchange promises comes first.
+const PART = 1 / 8;

@@ -14,7 +14,6 @@ import {
   RequestTimeoutError,
 } from '../endpoint/endpoint.errors.js';
 import { PacketChannel } from '../endpoint/packet-channel.js';
-import type { Passage } from '../endpoint/passage.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
 import type { Throttle } from '../endpoint/throttle.js';
 import { UdpEndpoint } from '../endpoint/udp-endpoint.js';

@@ -19,7 +19,8 @@ describe('03-budget-per-peer', () => {
       const [before, after] = rowsOf(name, program.lines);
       // It loses next to nothing, where it lost most: the server can take a fifth of all that comes.
       expect(1 - after.accepted).toBeLessThan((1 - before.accepted) / 2);
-      expect(after.answered).toBeGreaterThan(before.answered);
+      // Requests are sent again: given time, all may be answered without a budget too.
+      expect(after.answered).toBeGreaterThanOrEqual(before.answered);
       expect(after.p50).toBeLessThan(before.p50);
       expect(after.p99).toBeLessThanOrEqual(before.p99);
     }

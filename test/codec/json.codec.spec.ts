@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { IncomingResponseDeserializer } from '@nestjs/microservices';
+import { ClientTCP, type ProducerDeserializer } from '@nestjs/microservices';
 import { JsonCodec } from '../../src/codec/json.codec.js';
 import { MalformedDatagramError } from '../../src/codec/malformed-datagram.error.js';
 import type { Packet } from '../../src/codec/packet.js';
@@ -131,7 +131,13 @@ describe('JsonCodec', () => {
     const text = Buffer.from(
       codec.encode({ kind: 'reply', id: 'k3', response, isDisposed: false }),
     ).toString();
-    const read = await new IncomingResponseDeserializer().deserialize(JSON.parse(text));
+    // The deserializer of Nest's own clients, which Nest 11 does not export by itself.
+    class TcpClient extends ClientTCP {
+      get reads(): ProducerDeserializer {
+        return this.deserializer;
+      }
+    }
+    const read: unknown = await new TcpClient({}).reads.deserialize(JSON.parse(text));
     expect(read).toEqual({ id: 'k3', isDisposed: false });
     expect(decode(text)).toMatchObject({ kind: 'reply', response: undefined, isDisposed: false });
   });

@@ -145,7 +145,13 @@ async function openUdp(loss: number, codec: JsonCodec): Promise<Way> {
 async function openTcp(loss: number): Promise<Way> {
   const port = await freePort();
   const app = await serve({ transport: Transport.TCP, options: { host: '127.0.0.1', port } });
-  const relay = await startRelay(['dist/bench/tcp-relay.js', '--to', String(port), '--loss', String(loss)]);
+  const relay = await startRelay([
+    'dist/bench/bench/tcp-relay.js',
+    '--to',
+    String(port),
+    '--loss',
+    String(loss),
+  ]);
   const client = ClientProxyFactory.create({
     transport: Transport.TCP,
     options: { host: '127.0.0.1', port: relay.port },

@@ -4,10 +4,14 @@
  */
 import { createSocket } from 'node:dgram';
 
+/** What the receiver is told: to start anew with the next datagram, or to say what it has seen since. */
+export type ReceiverOrder = 'begin' | 'report';
+
 /** What the receiver tells. */
 export type ReceiverMessage = { readonly ports: readonly number[] } | { readonly arrivals: Arrivals };
 
 export interface Arrivals {
+  /** All, also those before the clock was started. */
   readonly datagrams: number;
   /** Bytes of payload, those of the first datagram left out: it only starts the clock. */
   readonly bytesAfterFirst: number;
@@ -20,6 +24,8 @@ export interface Arrivals {
 
 const BIN_MS = 100;
 
+/** Whether the next datagram starts the clock. */
+let isFirst = true;
 let datagrams = 0;
 let bytes = 0;
 let firstBytes = 0;
@@ -31,10 +37,13 @@ const bins: number[] = [];
 function count(data: Buffer): void {
   lastNs = process.hrtime.bigint();
   const bin = Math.floor(Number(lastNs) / 1e6 / BIN_MS);
-  if (datagrams === 0) {
+  if (isFirst) {
+    isFirst = false;
     firstNs = lastNs;
     firstBytes = data.length;
     firstBin = bin;
+    bytes = 0;
+    bins.length = 0;
   }
   while (firstBin + bins.length <= bin) bins.push(0);
   datagrams++;
@@ -47,7 +56,11 @@ const sockets = Array.from({ length: Number(process.argv[2]) }, () =>
   createSocket({ type: 'udp4', recvBufferSize: 16 * 1024 ** 2 }).on('message', count),
 );
 
-process.on('message', () => {
+process.on('message', (message: ReceiverOrder) => {
+  if (message === 'begin') {
+    isFirst = true;
+    return;
+  }
   const elapsedMs = Number(lastNs - firstNs) / 1e6;
   tell({ arrivals: { datagrams, bytesAfterFirst: bytes - firstBytes, elapsedMs, bins, firstBin } });
 });

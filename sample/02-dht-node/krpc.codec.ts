@@ -83,8 +83,10 @@ function toPacket(id: string, type: string, { q, a, r, e }: KrpcValues): Packet 
 
 function encodeReply({ id, response, err, code }: ReplyPacket, peer: PeerAddress): Uint8Array | undefined {
   if (code !== undefined) {
-    const krpcCode = code === 'no-handler' ? KRPC_METHOD_UNKNOWN : KRPC_SERVER_ERROR;
-    return message(id, { y: 'e', e: [krpcCode, String(err)] });
+    // BEP 5 has words for it; shorter ones also fit into what a stranger may be sent.
+    const e =
+      code === 'no-handler' ? [KRPC_METHOD_UNKNOWN, 'Method Unknown'] : [KRPC_SERVER_ERROR, String(err)];
+    return message(id, { y: 'e', e });
   }
   if (err !== undefined && err !== null) {
     // Of an RpcException with a KrpcError in it, or of anything else that a handler throws.

@@ -61,6 +61,13 @@ function decodeBody(code: number, flags: number, head: FrameHead, reader: FrameR
       const reason = GONE_REASONS[reader.uint8() - 1];
       return reason === undefined ? undefined : { kind: 'gone', ...head, reason };
     }
+    case CODES.challenge:
+      return {
+        kind: 'challenge',
+        ...head,
+        token: reader.bytesOf(TOKEN_BYTES),
+        isRefusal: (flags & REFUSAL) !== 0,
+      };
     case CODES.received:
       return { kind: 'received', ...head };
     case CODES.cancelled:
@@ -69,6 +76,8 @@ function decodeBody(code: number, flags: number, head: FrameHead, reader: FrameR
       return { kind: 'cancel', ...head, client: head.client ?? '' };
     case CODES.probe | ASKING:
       return { kind: 'probe', ...head, client: head.client ?? '' };
+    case CODES.proof | ASKING:
+      return { kind: 'proof', ...head, client: head.client ?? '', token: reader.bytesOf(TOKEN_BYTES) };
     case CODES.ack:
     case CODES.ack | ASKING:
       return {
@@ -104,6 +113,9 @@ function bodyBytes(frame: Frame): number {
       return 4;
     case 'gone':
       return 1;
+    case 'challenge':
+    case 'proof':
+      return TOKEN_BYTES;
     case 'ack':
       return 6 + frame.bitmap.length;
     case 'segment': {
@@ -127,6 +139,10 @@ function encodeBody(frame: Frame, bytes: Buffer, at: number): void {
     case 'gone':
       bytes[at] = GONE_REASONS.indexOf(frame.reason) + 1;
       break;
+    case 'challenge':
+    case 'proof':
+      bytes.set(frame.token, at);
+      break;
     case 'ack':
       bytes.writeUInt32BE(frame.next, at);
       bytes.writeUInt16BE(frame.window, at + 4);
@@ -146,6 +162,7 @@ function encodeSegment(frame: SegmentFrame, bytes: Buffer, at: number): void {
 }
 
 function flagsOf(frame: Frame): number {
+  if (frame.kind === 'challenge') return frame.isRefusal ? REFUSAL : 0;
   if (frame.kind === 'ack') return frame.wantsAnswer ? WANTS_ANSWER : 0;
   if (frame.kind !== 'segment') return 0;
   return (
@@ -175,6 +192,12 @@ class FrameReader {
     return this.bytes.readUInt32BE(this.#step(4));
   }
 
+  /** A view of so many bytes. */
+  bytesOf(bytes: number): Uint8Array {
+    const at = this.#step(bytes);
+    return this.bytes.subarray(at, at + bytes);
+  }
+
   /** A view of what is left. */
   rest(maxBytes: number): Uint8Array {
     if (this.bytes.length - this.offset > maxBytes) throw truncated();
@@ -202,17 +225,18 @@ const FRAME_MARK = 0xc1;
 
 const FRAME_VERSION = 1;
 
-// 4 is kept for `challenge`: a server that asks an address to prove itself.
 const CODES = {
   pending: 1,
   busy: 2,
   gone: 3,
+  challenge: 4,
   received: 5,
   cancelled: 6,
   ack: 7,
   segment: 8,
   cancel: 9,
   probe: 10,
+  proof: 11,
 } as const;
 
 /** Set in the code of frames that the asking side sends. */
@@ -255,6 +279,10 @@ const END = 4;
 const WANTS_ACK = 8;
 
 const WANTS_ANSWER = 1;
+
+const REFUSAL = 1;
+
+const TOKEN_BYTES = 16;
 
 // 256 segments: with it an acknowledgement is 62 bytes long at the most.
 const MAX_BITMAP_BYTES = 32;

@@ -31,6 +31,22 @@ export interface GoneFrame extends FrameHead {
   readonly reason: GoneReason;
 }
 
+/** The address must prove that it receives what is sent there: by sending the token back. */
+export interface ChallengeFrame extends FrameHead {
+  readonly kind: 'challenge';
+  /** 16 bytes. */
+  readonly token: Uint8Array;
+  /** Nothing was done with the question: it is to be sent again, behind the proof. */
+  readonly isRefusal: boolean;
+}
+
+/** The token that a server has sent to this address. */
+export interface ProofFrame extends FrameHead {
+  readonly kind: 'proof';
+  readonly client: string;
+  readonly token: Uint8Array;
+}
+
 /** A confirmable event is here, or a request was given up. */
 export interface DoneFrame extends FrameHead {
   readonly kind: 'received' | 'cancelled';
@@ -74,4 +90,13 @@ export interface SegmentFrame extends FrameHead {
 }
 
 /** What a binary frame says; PROTOCOL.md has the layout. */
-export type Frame = PendingFrame | BusyFrame | GoneFrame | DoneFrame | AskingFrame | AckFrame | SegmentFrame;
+export type Frame =
+  | PendingFrame
+  | BusyFrame
+  | GoneFrame
+  | ChallengeFrame
+  | DoneFrame
+  | AskingFrame
+  | ProofFrame
+  | AckFrame
+  | SegmentFrame;

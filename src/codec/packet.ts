@@ -97,4 +97,5 @@ export type Packet = RequestPacket | EventPacket | ReplyPacket | RawPacket | Con
 export type InboundPacket = RequestPacket | EventPacket | RawPacket;
 
 /** Why a transport, not an application, ended a request. Unknown codes of later versions pass through. */
-export type TransportCode = 'no-handler' | 'closing' | 'too-large' | 'overflow' | 'busy' | (string & {});
+export type TransportCode =
+  'no-handler' | 'closing' | 'too-large' | 'overflow' | 'busy' | 'unproven' | (string & {});

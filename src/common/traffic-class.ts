@@ -13,6 +13,9 @@ export type ClassRank = 0 | 1 | 2;
 /** The classes, first one first. */
 export const TRAFFIC_CLASSES: readonly TrafficClassName[] = ['control', 'interactive', 'bulk'];
 
+/** The class of the smallest words between transports. */
+export const CONTROL_RANK: ClassRank = 0;
+
 /** The class of what says nothing else. */
 export const DEFAULT_RANK: ClassRank = 1;
 

@@ -47,7 +47,7 @@ export class BusyReplies {
         if (!this.#budget.tryTake(data.length, this.endpoint.upload.rate, nowMs)) break;
         bytesLeft -= data.length;
         isAnswered = true;
-        this.endpoint.post(data, peer, undefined, REFUSAL_PASSAGE);
+        this.endpoint.answer(data, peer, undefined, REFUSAL_PASSAGE);
       }
     } catch {
       // Malformed, or nothing that the codec can say "busy" to: dropped like the rest.

@@ -73,6 +73,22 @@ export class NobodyWaitsError extends ThrottledUdpError {
   }
 }
 
+/**
+ * An answer was not sent: its address has not proved that it receives what is sent there, and has sent too little
+ * to be sent so much (`amplificationFactor`).
+ */
+export class UnprovenAddressError extends ThrottledUdpError {
+  override readonly name = 'UnprovenAddressError';
+  readonly code = 'UDP_UNPROVEN_ADDRESS';
+
+  constructor(
+    readonly peer: PeerAddress,
+    readonly bytes: number,
+  ) {
+    super(`an answer of ${bytes} bytes was not sent to ${peer}, which has sent too little for so much`);
+  }
+}
+
 /** The kernel refused a datagram; `errno` is its word (`EACCES`, `EINVAL`, `EMSGSIZE`, ...). */
 export class SendFailedError extends ThrottledUdpError {
   override readonly name = 'SendFailedError';

@@ -12,6 +12,7 @@ import {
   type ClassTerms,
   type TrafficClassesOptions,
 } from '../shaping/traffic-class.options.js';
+import { NO_AMPLIFICATION_LIMITS, type AmplificationLimits } from './address-validation.options.js';
 import { resolveSocketOptions, type SocketOptions, type UdpSocketOptions } from './socket.options.js';
 
 /** Options that a server and a client share: one socket, its limits and its queues. */
@@ -55,6 +56,7 @@ export interface EndpointOptions {
   readonly trafficClasses: readonly ClassTerms[];
   readonly costOf: CostOf;
   readonly maxDatagramSize: number;
+  readonly amplification: AmplificationLimits;
   readonly socket: SocketOptions;
 }
 
@@ -62,6 +64,7 @@ export interface EndpointOptions {
  * Reads the fields of an endpoint from an object that holds more of them.
  *
  * @param canSegment whether messages that are larger than a datagram can travel
+ * @param amplification how much strangers may be sent
  * @throws {InvalidOptionError} naming the field
  */
 export function readEndpointOptions(
@@ -69,6 +72,7 @@ export function readEndpointOptions(
   host: string,
   port: number,
   canSegment = false,
+  amplification = NO_AMPLIFICATION_LIMITS,
 ): EndpointOptions {
   const maxDatagramSize = canSegment ? UNFRAGMENTED_UDP_PAYLOAD : MAX_UDP_PAYLOAD;
   return Object.freeze({
@@ -81,6 +85,7 @@ export function readEndpointOptions(
     trafficClasses: resolveTrafficClasses(reader.any('trafficClasses'), 'trafficClasses'),
     costOf: resolveOverhead(reader.any('overhead'), 'overhead'),
     maxDatagramSize: reader.integer('maxDatagramSize', 1, MAX_UDP_PAYLOAD, maxDatagramSize),
+    amplification,
     socket: resolveSocketOptions(
       reader.any('socket'),
       host,

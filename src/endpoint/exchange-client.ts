@@ -71,6 +71,7 @@ export class ExchangeClient implements InquiryOwner {
     const inquiry = this.#inquiries.get(packet.id as string);
     if (inquiry === undefined) return 'unknown';
     if (!inquiry.peer.equals(peer)) return 'foreign';
+    this.#heard(inquiry, receivedAtMs);
     inquiry.onReply(packet, receivedAtMs);
     return undefined;
   }
@@ -85,6 +86,7 @@ export class ExchangeClient implements InquiryOwner {
       return 'unknown';
     }
     if (!inquiry.peer.equals(peer)) return 'foreign';
+    this.#heard(inquiry, receivedAtMs);
     this.#dispatch(frame, inquiry, receivedAtMs);
     return undefined;
   }
@@ -123,6 +125,16 @@ export class ExchangeClient implements InquiryOwner {
     const forget = (): void => void this.#cancellations.delete(id);
     const cancellation = new Cancellation(this.parts, id, peer, path, forget);
     if (!cancellation.isOver) this.#cancellations.set(id, cancellation);
+  }
+
+  prove({ message: { id }, peer, path, epoch }: Inquiry): void {
+    const nowMs = this.parts.scheduler.now();
+    // Many requests at once are asked for the same token.
+    if (path.token === undefined || nowMs - path.shownMs < SHOW_EVERY_MS) return;
+    path.shownMs = nowMs;
+    this.parts.counts.proofs++;
+    const { client } = this.parts;
+    postFrame(this.parts, { kind: 'proof', id, client, epoch, token: path.token }, peer);
   }
 
   onFirstSample(path: PeerPath): void {
@@ -197,6 +209,9 @@ export class ExchangeClient implements InquiryOwner {
         return inquiry.onBusy(frame.epoch, frame.retryAfterMs, nowMs);
       case 'gone':
         return inquiry.onGone(frame.reason);
+      case 'challenge':
+        // Its own bytes: those of the datagram are many more.
+        return inquiry.onChallenge(frame.epoch, Uint8Array.from(frame.token), frame.isRefusal, nowMs);
       case 'received':
         return inquiry.onReceived(frame.epoch, nowMs);
       case 'ack':
@@ -204,6 +219,12 @@ export class ExchangeClient implements InquiryOwner {
       case 'segment':
         return inquiry.onSegment(frame, nowMs);
     }
+  }
+
+  /** Whoever knows the id of a request has received it. */
+  #heard({ path, peer }: Inquiry, nowMs: number): void {
+    path.heardMs = nowMs;
+    this.parts.endpoint.validation.proved(peer);
   }
 
   #onCancelled(id: string, peer: PeerAddress): Stray | undefined {
@@ -227,6 +248,9 @@ export class ExchangeClient implements InquiryOwner {
 }
 
 function ignore(): void {}
+
+// Shorter than most round trips: a proof that was lost is sent again when the next one is asked for.
+const SHOW_EVERY_MS = 100;
 
 // A frame of the asking side without more: nobody gets more bytes out of us than were put in.
 const CANCEL_BYTES = 24;

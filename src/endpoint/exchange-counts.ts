@@ -13,6 +13,7 @@ export function newExchangeCounts(): ExchangeCounts {
   return {
     retransmissions: 0,
     probes: 0,
+    proofs: 0,
     pendings: 0,
     refusedBusy: 0,
     cancelled: 0,
@@ -22,6 +23,7 @@ export function newExchangeCounts(): ExchangeCounts {
     outcomesUnknown: 0,
     leasesExpired: 0,
     unwantedReplies: 0,
+    refusedUnproven: 0,
     segmentsSent: 0,
     segmentsRetransmitted: 0,
     segmentsReceived: 0,

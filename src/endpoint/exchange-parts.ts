@@ -41,7 +41,7 @@ export function carriesExchange(codec: DatagramCodec): codec is ExchangeCodec {
 }
 
 /**
- * Sends a frame the way that all datagrams take.
+ * Sends a frame the way that all datagrams take; one of the answering side as an answer.
  *
  * @param passage of segments; other frames go first, and the smallest of them in a class of their own
  */
@@ -53,12 +53,9 @@ export function postFrame(
   passage?: Passage,
 ): void {
   const data = encodeFrame(frame);
-  endpoint.post(
-    data,
-    peer,
-    fate,
-    passage ?? (data.length <= MAX_CONTROL_BYTES ? CONTROL_PASSAGE : REFUSAL_PASSAGE),
-  );
+  const way = passage ?? (data.length <= MAX_CONTROL_BYTES ? CONTROL_PASSAGE : REFUSAL_PASSAGE);
+  if (frame.client === undefined) endpoint.answer(data, peer, fate, way);
+  else endpoint.post(data, peer, fate, way);
 }
 
 /** The packet in a message that came in segments; `undefined` when it holds none, or not exactly one. */

@@ -1,6 +1,7 @@
-import type { AckFrame, Frame, GoneReason, SegmentFrame } from '../codec/frame.js';
+import type { AckFrame, Frame, GoneReason, ProofFrame, SegmentFrame } from '../codec/frame.js';
 import type { ReplyPacket, RequestStamp } from '../codec/packet.js';
 import { DuplicateStore } from '../exchange/duplicate-store.js';
+import type { PeerAddress } from '../common/peer-address.js';
 import type { InboundDatagram } from './downlink.js';
 import type { ExchangeParts } from './exchange-parts.js';
 import { idOf, RequestAssembly, type StampedQuestion } from './request-assembly.js';
@@ -8,6 +9,7 @@ import { Served, type ServedOwner } from './served.js';
 import { ServedReplies, type ReplyEvents } from './served-replies.js';
 import { ServedWatch } from './served-watch.js';
 import { ServerWords } from './server-words.js';
+import { UnprovenQuestions } from './unproven-questions.js';
 import type { Fate } from './uplink.js';
 
 /** What the serving half tells the channel. */
@@ -25,6 +27,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   readonly #words: ServerWords;
   readonly #replies: ServedReplies;
   readonly #watch: ServedWatch;
+  readonly #unproven = new UnprovenQuestions();
   readonly #onAllDelivered = new Set<() => void>();
   #open = 0;
   #streams = 0;
@@ -36,7 +39,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     this.#words = new ServerWords(parts);
     this.#replies = new ServedReplies(parts, this);
     this.#store = new DuplicateStore(parts.limits.duplicates, parts.epoch);
-    this.#watch = new ServedWatch(parts, this.#store, this.#words);
+    this.#watch = new ServedWatch(parts, this.#store, this.#words, this.#unproven);
     this.#assembly = new RequestAssembly(parts, {
       onComplete: (packet, datagram) => this.onQuestion(packet, datagram, true),
       // What comes of it later must not begin another message that can never be whole.
@@ -55,10 +58,12 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     if (this.#store.mayHaveRun(stamp.ageMs, stamp.epoch, receivedAtMs)) return this.#words.unknown(id, peer);
     const retryAfterMs = isAdmitted ? 0 : this.events.admit(datagram, packet);
     if (retryAfterMs > 0) return this.#refuseBusy(id, datagram, retryAfterMs);
-    // Until addresses are validated, all of them count as such.
-    const served = new Served(this, key, id, stamp, peer, receivedAtMs, true);
-    if (!this.#store.add(served)) return this.#words.busy(id, peer, FULL_RETRY_MS);
+    const isProven = this.parts.endpoint.validation.isProven(peer);
+    const served = new Served(this, key, id, stamp, peer, receivedAtMs, isProven);
+    if (!isProven && !this.#unproven.tryRun(served)) return this.#words.challenge(id, peer, true);
+    if (!this.#store.add(served)) return this.#refuseFull(served);
     this.#open++;
+    this.#askProof(id, peer);
     this.#watch.onOpen(served);
     this.events.onQuestion(packet, datagram, served);
   }
@@ -67,7 +72,11 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   onFrame(frame: Frame, datagram: InboundDatagram): void {
     const key = (frame.client ?? '') + frame.id;
     const served = this.#store.find(key);
-    if (served !== undefined) served.heardMs = datagram.receivedAtMs;
+    if (served !== undefined) {
+      served.heardMs = datagram.receivedAtMs;
+      // A challenge, or the proof, may have been lost.
+      if (frame.kind !== 'proof') this.#askProof(frame.id, datagram.peer);
+    }
     switch (frame.kind) {
       case 'cancel':
         return this.#onCancel(frame, served, datagram);
@@ -76,6 +85,8 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
         return this.#words.unknown(frame.id, datagram.peer);
       case 'ack':
         return this.#onAcknowledged(frame, served, datagram);
+      case 'proof':
+        return this.#onProof(frame, datagram);
       case 'segment':
         return this.#onSegment(frame, key, served, datagram);
       default:
@@ -141,6 +152,11 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     worker?.cancel();
   }
 
+  onWithheld(served: Served): void {
+    this.#finish(served, 'replied');
+    this.#unproven.withhold(served);
+  }
+
   onUnwanted(served: Served): void {
     this.parts.counts.unwantedReplies++;
     if (served.state === 'replying') this.#finish(served, 'replied');
@@ -172,6 +188,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   #onRepeated(served: Served, stamp: RequestStamp, datagram: InboundDatagram): void {
     this.parts.counts.duplicates++;
     served.hear(stamp, datagram.peer, datagram.receivedAtMs);
+    this.#askProof(served.id, served.peer);
     this.#answerAgain(served, stamp.attempt, datagram);
   }
 
@@ -220,11 +237,32 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     refusal?: GoneReason,
   ): void {
     const stamp = { client, attempt: 0, ageMs: 0, patienceMs: 0, epoch: 0 };
-    const served = new Served(this, client + id, id, stamp, peer, receivedAtMs, true);
+    const isProven = this.parts.endpoint.validation.isProven(peer);
+    const served = new Served(this, client + id, id, stamp, peer, receivedAtMs, isProven);
     served.refusal = refusal;
     if (!this.#store.add(served)) return;
     this.#open++;
     this.#finish(served, state, receivedAtMs);
+  }
+
+  #onProof({ token }: ProofFrame, { peer }: InboundDatagram): void {
+    if (!this.parts.endpoint.validation.prove(peer, token)) return;
+    for (const served of this.#unproven.proved(peer)) {
+      if (served.run !== undefined) served.run.resume();
+      else if (served.state === 'replied') this.#replies.sendAgain(served, served.attempt, served.receivedMs);
+    }
+  }
+
+  /** Asks an address to prove itself, unless it has, or was asked a moment ago. */
+  #askProof(id: string, peer: PeerAddress): void {
+    if (this.parts.endpoint.validation.tryAsk(peer)) this.#words.challenge(id, peer, false);
+  }
+
+  /** There is no room to remember it. */
+  #refuseFull(served: Served): void {
+    this.#unproven.ended(served);
+    if (served.isValidated) this.#words.busy(served.id, served.peer, FULL_RETRY_MS);
+    else this.#words.challenge(served.id, served.peer, true);
   }
 
   #onAcknowledged(
@@ -253,6 +291,8 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
       return;
     }
     if (!this.#assembly.has(key)) {
+      // Nothing is kept of it before its address has proved itself.
+      if (!this.parts.endpoint.validation.isProven(peer)) return this.#challengeSegment(frame.id, datagram);
       if (this.#store.mayHaveRun(frame.ageMs, frame.epoch, receivedAtMs))
         return this.#words.unknown(frame.id, peer);
       const retryAfterMs = this.events.admit(datagram);
@@ -262,6 +302,12 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     if (refusal === undefined) return;
     this.#remember(frame, datagram, 'refused', refusal);
     this.#words.gone(frame.id, peer, refusal);
+  }
+
+  #challengeSegment(id: string, datagram: InboundDatagram): void {
+    // One word for all segments that come at once.
+    if (this.parts.endpoint.validation.tryAsk(datagram.peer)) this.#words.challenge(id, datagram.peer, true);
+    else this.parts.endpoint.countDrop(datagram, 'unproven');
   }
 
   #refuseBusy(id: string, datagram: InboundDatagram, retryAfterMs: number): void {
@@ -279,6 +325,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
 
   #finish(served: Served, state: Served['state'], nowMs = this.parts.scheduler.now()): void {
     if (served.finishedMs === undefined) this.#open--;
+    this.#unproven.ended(served);
     served.state = state;
     served.worker = undefined;
     this.parts.deadlines.cancel(served);

@@ -30,6 +30,8 @@ export interface InquiryOwner {
   probe(inquiry: Inquiry): void;
   /** Tells the peer that nobody waits any more. */
   cancel(inquiry: Inquiry): void;
+  /** Proves our address to the peer. */
+  prove(inquiry: Inquiry): void;
   /** The first measurement of a path. */
   onFirstSample(path: PeerPath): void;
   /** Reads a message that came in segments; `undefined` when it is no reply to this inquiry. */
@@ -63,6 +65,8 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
   #hasLeft = false;
   #upstream: OutgoingRun | undefined;
   #downstream: IncomingRun | undefined;
+  /** How often the peer has taken nothing before our address was proven. */
+  #refusals = 0;
   readonly #silence: StreamWatch;
 
   constructor(
@@ -180,6 +184,18 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
     this.#aim();
   }
 
+  /** The peer wants proof of our address. @param isRefusal it has not taken the question */
+  onChallenge(epoch: number, token: Uint8Array, isRefusal: boolean, nowMs: number): void {
+    this.#learn(epoch);
+    this.path.token = token;
+    this.owner.prove(this);
+    if (!isRefusal || this.#refusals >= MAX_REFUSALS) return;
+    this.#refusals++;
+    if (this.#upstream?.isOver === false) return this.#upstream.resend();
+    this.#progress.onNotTaken(nowMs);
+    this.onDue(nowMs);
+  }
+
   onGone(reason: GoneReason): void {
     this.fail(goneError(reason, this.peer, this.values));
   }
@@ -240,6 +256,7 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
 
   #send(): void {
     const { parts } = this.owner;
+    if (this.path.isProofDue(parts.scheduler.now())) this.owner.prove(this);
     this.#progress.onQueued();
     // What was sent before anything was known of the server may have reached any life of it.
     if (this.#epoch === 0) this.#epoch = this.#hasLeft ? this.path.firstEpoch : this.path.epoch;
@@ -270,7 +287,7 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
     codec.restamp(this.message.bytes, {
       client,
       attempt: attempts,
-      ageMs: attempts > 1 ? Math.max(1, this.#progress.ageMs(nowMs)) : 0,
+      ageMs: this.#progress.ageMs(nowMs),
       patienceMs: deadlineMs - nowMs,
       epoch: this.#epoch,
       eventId: this.message.isEvent ? this.message.id : undefined,
@@ -345,3 +362,6 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
     this.owner.parts.deadlines.aim(this, nextMs);
   }
 }
+
+// A server that never takes what it asks to be sent again must not make us send without end.
+const MAX_REFUSALS = 3;

@@ -26,7 +26,9 @@ export interface RunWay extends RunName {
 export class OutgoingRun extends Timed implements Blocked {
   isInLine = false;
   readonly #sender: SegmentSender;
+  /** Of the asking side: when its first segment was sent first, and the life of the server that was known then. */
   #firstSentMs: number | undefined;
+  #epoch = 0;
   #isOver = false;
 
   /** @param onDone called once when all of the run has arrived, or the receiver wants nothing more of it */
@@ -39,7 +41,10 @@ export class OutgoingRun extends Timed implements Blocked {
   ) {
     super();
     const segmentBytes = parts.endpoint.maxDatagramSize - segmentOverhead(name.client !== undefined, true);
-    this.#sender = new SegmentSender(path.rtt, path.congestion, { segmentBytes, bufferBytes });
+    const isStranger = name.client !== undefined && !path.isAcquainted(parts.scheduler.now());
+    // A server that does not know this address keeps nothing of the first flight: one segment asks it.
+    const window = isStranger ? { initialWindow: 1 } : {};
+    this.#sender = new SegmentSender(path.rtt, path.congestion, { segmentBytes, bufferBytes, ...window });
   }
 
   /** @returns false when too much waits to arrive already */
@@ -65,6 +70,23 @@ export class OutgoingRun extends Timed implements Blocked {
     this.#aim();
     if (segment !== undefined) return 'sent';
     return this.#sender.isBlocked ? 'blocked' : 'idle';
+  }
+
+  /** The receiver's address has proved itself: what was kept back may leave. */
+  resume(): void {
+    if (this.#isOver) return;
+    this.#sender.resume();
+    this.#pump();
+    this.path.resumeBlocked();
+  }
+
+  /** The receiver has taken nothing yet, and would take it now. */
+  resend(): void {
+    if (this.#isOver) return;
+    this.#firstSentMs = undefined;
+    this.#sender.resend();
+    this.#pump();
+    this.path.resumeBlocked();
   }
 
   onDue(nowMs: number): void {
@@ -122,12 +144,15 @@ export class OutgoingRun extends Timed implements Blocked {
     parts.counts.segmentsSent++;
     if (segment.isCopy) parts.counts.segmentsRetransmitted++;
     const isAsking = name.client !== undefined;
+    const firstSentMs = (this.#firstSentMs ??= nowMs);
+    // What was sent before anything was known of the server may have reached any life of it.
+    if (this.#epoch === 0) this.#epoch = segment.isCopy ? path.firstEpoch : path.epoch;
     const frame = {
       kind: 'segment',
       id: name.id,
       client: name.client,
-      epoch: isAsking ? path.epoch : parts.epoch,
-      ageMs: isAsking && segment.isCopy ? Math.ceil(nowMs - (this.#firstSentMs ?? nowMs)) : 0,
+      epoch: isAsking ? this.#epoch : parts.epoch,
+      ageMs: isAsking && segment.isCopy ? Math.ceil(nowMs - firstSentMs) : 0,
       seq: segment.seq,
       messageBytes: segment.messageBytes,
       isLast: segment.isLast,

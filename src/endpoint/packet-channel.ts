@@ -166,7 +166,7 @@ export class PacketChannel {
     if (record !== undefined && packet.kind === 'reply') {
       this.#exchange?.plain.replied(record, data, isLast(packet), isRefusal(packet));
     }
-    this.endpoint.post(data, peer, fate, isRefusal(packet) ? REFUSAL_PASSAGE : passage);
+    this.endpoint.answer(data, peer, fate, isRefusal(packet) ? REFUSAL_PASSAGE : passage);
   }
 
   /** A confirmable event was handed to its handlers. */

@@ -3,7 +3,6 @@ import { DuplicateStore, type StoredRequest } from '../exchange/duplicate-store.
 import { Watch } from './deadlines.js';
 import type { InboundDatagram } from './downlink.js';
 import type { ExchangeParts } from './exchange-parts.js';
-import { USUAL_PASSAGE } from './passage.js';
 
 /** A request that carries nothing of the exchange, as it was seen. */
 export class PlainRecord implements StoredRequest {
@@ -56,7 +55,7 @@ export class PlainDuplicates {
     counts.duplicates++;
     if (seen.body === undefined) return false;
     counts.duplicatesAnswered++;
-    endpoint.post(seen.body, peer, undefined, USUAL_PASSAGE);
+    endpoint.answer(seen.body, peer);
     return false;
   }
 

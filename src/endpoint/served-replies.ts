@@ -46,7 +46,7 @@ export class ServedReplies {
     served.state = 'replying';
     served.attempt = attempt;
     served.receivedMs = receivedMs;
-    this.parts.endpoint.post(served.body, served.peer, served, served.passage);
+    this.parts.endpoint.answer(served.body, served.peer, served, served.passage);
   }
 
   /** Writes attempt and time held into a reply that leaves. */
@@ -65,7 +65,7 @@ export class ServedReplies {
     served.fate = fate;
     this.events.onReply(served, body);
     const passage = packet.code === undefined ? served.passage : REFUSAL_PASSAGE;
-    this.parts.endpoint.post(body, served.peer, served, passage);
+    this.parts.endpoint.answer(body, served.peer, served, passage);
     return true;
   }
 

@@ -4,6 +4,7 @@ import { Watch } from './deadlines.js';
 import type { ExchangeParts } from './exchange-parts.js';
 import type { Served } from './served.js';
 import type { ServerWords } from './server-words.js';
+import type { UnprovenQuestions } from './unproven-questions.js';
 
 /** What a serving side does by the clock: says unasked that requests run, minds leases, forgets what is old. */
 export class ServedWatch {
@@ -16,6 +17,7 @@ export class ServedWatch {
     private readonly parts: ExchangeParts,
     private readonly store: DuplicateStore<Served>,
     private readonly words: ServerWords,
+    private readonly unproven: UnprovenQuestions,
   ) {}
 
   /** A question has come. */
@@ -46,6 +48,7 @@ export class ServedWatch {
 
   #forget(nowMs: number): void {
     this.store.expire(nowMs);
+    this.unproven.sweep((served) => this.store.find(served.key) === served);
     this.#aimStore();
   }
 

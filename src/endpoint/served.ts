@@ -4,7 +4,7 @@ import type { PeerAddress } from '../common/peer-address.js';
 import type { StoredRequest } from '../exchange/duplicate-store.js';
 import type { PeerPath } from '../exchange/peer-path.js';
 import { Timed } from './deadlines.js';
-import { DatagramDroppedError, NobodyWaitsError } from './endpoint.errors.js';
+import { DatagramDroppedError, NobodyWaitsError, UnprovenAddressError } from './endpoint.errors.js';
 import type { OutgoingRun } from './outgoing-run.js';
 import { USUAL_PASSAGE, type Passage } from './passage.js';
 import type { Fate } from './uplink.js';
@@ -43,6 +43,8 @@ export interface ServedOwner {
   onReplyLeft(served: Served, nowMs: number): void;
   /** Its reply was not sent: its client has stopped waiting. */
   onUnwanted(served: Served): void;
+  /** Its reply was not sent: its address has not proved itself. */
+  onWithheld(served: Served): void;
   onLeaseOver(served: Served, nowMs: number): void;
 }
 
@@ -60,6 +62,10 @@ export class Served extends Timed implements StoredRequest, Fate {
   refusal: GoneReason | undefined;
   /** Held while a run is open. */
   path: PeerPath | undefined;
+  /** It counts among those that run for addresses that have not proved themselves. */
+  isRunningUnproven = false;
+  /** The address that must prove itself before all of it is answered. */
+  unprovenKey: string | undefined;
   /** The word that it runs waits in our own queue. */
   isPendingQueued = false;
   /** When its client was heard last. */
@@ -124,6 +130,11 @@ export class Served extends Timed implements StoredRequest, Fate {
     if (error instanceof NobodyWaitsError) {
       // For the handler that is as good as sent.
       this.owner.onUnwanted(this);
+      return fate?.left(this.receivedMs);
+    }
+    if (error instanceof UnprovenAddressError && this.state === 'replying') {
+      // It is kept, and sent when the address has proved itself.
+      this.owner.onWithheld(this);
       return fate?.left(this.receivedMs);
     }
     if (error instanceof DatagramDroppedError && this.state === 'replying') {

@@ -41,6 +41,14 @@ export class ServerWords {
     postFrame(this.parts, { kind: 'gone', id, epoch: this.parts.epoch, reason }, peer);
   }
 
+  /** The address must prove itself. @param isRefusal nothing was done: the question is to come again */
+  challenge(id: string, peer: PeerAddress, isRefusal: boolean): void {
+    const { endpoint, epoch, counts } = this.parts;
+    if (isRefusal) counts.refusedUnproven++;
+    const token = endpoint.validation.tokenFor(peer);
+    postFrame(this.parts, { kind: 'challenge', id, epoch, token, isRefusal }, peer);
+  }
+
   /** A confirmable event is here; a request was given up. */
   done(kind: 'received' | 'cancelled', id: string, peer: PeerAddress): void {
     postFrame(this.parts, { kind, id, epoch: this.parts.epoch }, peer);

@@ -1,5 +1,7 @@
 import type { PeerAddress } from '../common/peer-address.js';
+import { CONTROL_RANK, DEFAULT_RANK } from '../common/traffic-class.js';
 import type { BoundAddress, EndpointStats } from '../telemetry/stats.js';
+import { AddressValidation } from './address-validation.js';
 import type { DatagramSocket } from './datagram-socket.js';
 import { Downlink, type InboundDatagram } from './downlink.js';
 import type { EndpointEvents } from './endpoint.events.js';
@@ -31,6 +33,9 @@ export class UdpEndpoint {
   /** Called when `socket.signal` is aborted: whoever owns more than the endpoint closes all of it. */
   onAbort: () => void = () => void this.close();
 
+  /** Which addresses have proved that they receive what is sent to them. */
+  readonly validation: AddressValidation;
+
   readonly #hosts: HostCache;
   readonly #socket: DatagramSocket;
   readonly #uplink: Uplink;
@@ -49,24 +54,41 @@ export class UdpEndpoint {
     readonly events: EndpointEvents,
     { scheduler, createSocket }: UdpEnvironment,
   ) {
-    const { socket } = options;
+    const { socket, perPeer, amplification } = options;
+    this.validation = new AddressValidation(amplification, scheduler);
+    const isProven = (peer: PeerAddress): boolean => this.validation.isProven(peer);
+    const told = this.validation.isOn
+      ? {
+          ...options,
+          perPeer: {
+            upload: { ...perPeer.upload, isProven },
+            download: { ...perPeer.download, isProven },
+          },
+        }
+      : options;
     this.#hosts = new HostCache(
       socket.type === 'udp4' ? 4 : socket.ipv6Only ? 6 : 0,
       scheduler,
       socket.lookup,
     );
-    this.#uplink = new Uplink(options, {
+    this.#uplink = new Uplink(told, {
       scheduler,
       events,
       transmit: (batch) => this.#socket.send(batch),
       onUnreachable: (error) => this.onUnreachable(error),
     });
-    this.#downlink = new Downlink(options, {
+    this.#downlink = new Downlink(told, {
       scheduler,
       events,
-      deliver: (datagram) => this.onDatagram(datagram),
+      deliver: (datagram) => {
+        this.validation.received(datagram.peer, datagram.data.length);
+        this.onDatagram(datagram);
+      },
       isAwaited: (datagram) => this.isAwaited(datagram),
-      turnAway: (datagram) => this.turnAway(datagram),
+      turnAway: (datagram) => {
+        this.validation.received(datagram.peer, datagram.data.length);
+        return this.turnAway(datagram);
+      },
     });
     this.#socket = createSocket(socket, {
       onDatagrams: (batch) => this.#downlink.receive(batch),
@@ -142,6 +164,17 @@ export class UdpEndpoint {
     return this.#uplink.post(data, peer, fate, passage);
   }
 
+  /**
+   * As {@link post}, for what answers a datagram: an address that has not proved itself is sent no more than a few
+   * times what it has sent, and what goes there has no part in the class of control.
+   */
+  answer(data: Uint8Array, peer: PeerAddress, fate?: Fate, passage: Passage = USUAL_PASSAGE): void {
+    if (!this.validation.tryAnswer(peer, data.length))
+      return this.#uplink.withhold(data, peer, fate, passage);
+    const isOrdinary = passage.rank !== CONTROL_RANK || this.validation.isProven(peer);
+    this.post(data, peer, fate, isOrdinary ? passage : { ...passage, rank: DEFAULT_RANK });
+  }
+
   /** Milliseconds that a new reply would wait, where that is too long; else 0. See {@link Uplink.busyForMs}. */
   busyForMs(peer: PeerAddress, passage: Passage): number {
     return this.#uplink.busyForMs(peer, passage);
@@ -194,6 +227,7 @@ export class UdpEndpoint {
       address: this.#address,
       upload: this.upload.stats(),
       download: this.download.stats(),
+      validation: this.validation.stats(),
       recvBufferSize: this.#bufferSizes?.recv,
       sendBufferSize: this.#bufferSizes?.send,
       kernelDrops: this.#address === undefined ? undefined : kernelDropsOf(this.#address),

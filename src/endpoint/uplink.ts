@@ -15,6 +15,7 @@ import {
   QueueOverflowError,
   QueueTimeoutError,
   SendFailedError,
+  UnprovenAddressError,
 } from './endpoint.errors.js';
 import type { EndpointEvents } from './endpoint.events.js';
 import type { EndpointOptions } from './endpoint.options.js';
@@ -105,6 +106,13 @@ export class Uplink {
     else if (passage.isUnmetered) this.#transmit([outbound], this.parts.scheduler.now());
     else this.#offer(outbound);
     return outbound;
+  }
+
+  /** Counts a datagram that may not go to an address that has not proved itself, and tells its fate. */
+  withhold(data: Uint8Array, peer: PeerAddress, fate: Fate | undefined, passage: Passage): void {
+    const bytes = this.options.costOf(data.length, peer.family);
+    this.#losses.count(new Outbound(data, peer, bytes, fate, passage, this.#onDone), 'amplification');
+    fate?.dropped(new UnprovenAddressError(peer, data.length));
   }
 
   /** Takes a datagram back that still waits. @returns false when it does not */

@@ -64,9 +64,15 @@ export class DuplicateStore<R extends StoredRequest> {
     return nowMs - ageMs - LONGEST_TRAVEL_MS <= this.#forgottenMs;
   }
 
-  /** @returns false when the room is full of requests that run: this one was not added, and must not run */
+  /**
+   * Adds a request. Where there is no room, one of a proven address pushes out the oldest that has ended; one of any
+   * other address pushes out nothing: what is remembered must not depend on those who forge addresses.
+   *
+   * @returns false when there is no room: this one was not added, and must not run
+   */
   add(request: R): boolean {
     const partition = this.#partitionOf(request);
+    if (!request.isValidated && partition.isFull) return false;
     if (partition.entries >= partition.maxEntries && !this.#forgetOldest(partition)) return false;
     partition.entries++;
     this.#byKey.set(request.key, request);
@@ -167,6 +173,11 @@ class Partition<R extends StoredRequest> {
     readonly maxBytes: number,
     readonly maxEntries: number,
   ) {}
+
+  /** Half of the bytes are left for those that are in already. */
+  get isFull(): boolean {
+    return this.entries >= this.maxEntries || this.bytes > this.maxBytes / 2;
+  }
 
   /** The one that ended first. */
   get oldest(): R | undefined {

@@ -24,6 +24,12 @@ export class PeerPath {
   readonly congestion: CongestionWindow;
   #epoch = 0;
   #firstEpoch = 0;
+  /** The token by which this side proves its address to the peer; `undefined` when the peer never asked. */
+  token: Uint8Array | undefined;
+  /** When that was shown last, monotonic milliseconds. */
+  shownMs = -Infinity;
+  /** When the peer was heard last. */
+  heardMs = -Infinity;
   /** Bytes of messages from this peer that are not complete yet. */
   reassemblyBytes = 0;
   /** When it was used last, monotonic milliseconds. */
@@ -99,6 +105,16 @@ export class PeerPath {
     this.#isResuming = false;
   }
 
+  /** Whether the peer may have forgotten that this address is proven: it is shown the token before it asks. */
+  isProofDue(nowMs: number): boolean {
+    return this.token !== undefined && !this.isAcquainted(nowMs) && nowMs - this.shownMs > FORGOTTEN_AFTER_MS;
+  }
+
+  /** Whether the peer was heard lately: it takes long requests without proof of this address. */
+  isAcquainted(nowMs: number): boolean {
+    return nowMs - this.heardMs <= FORGOTTEN_AFTER_MS;
+  }
+
   /** The peer has spoken of its life. */
   learnEpoch(epoch: number): void {
     this.#epoch = epoch;
@@ -139,3 +155,6 @@ export class PeerPath {
     return this.#waiting.length;
   }
 }
+
+// Servers remember for some minutes; a token costs less than to be asked for it.
+const FORGOTTEN_AFTER_MS = 60_000;

@@ -21,6 +21,9 @@ export class RequestProgress {
   #firstSentMs: number | undefined;
   #leftMs: number | undefined;
   #actMs = Infinity;
+  /** No copy before the present one can have run. */
+  #isFirst = true;
+  #isNotTaken = false;
 
   /**
    * @param deadlineMs when the request fails without a first value; `Infinity` for never
@@ -37,6 +40,8 @@ export class RequestProgress {
     this.#phase = 'waiting';
     this.#actMs = Infinity;
     this.#leftMs = undefined;
+    this.#isFirst = this.#attempts === 0 || this.#isNotTaken;
+    this.#isNotTaken = false;
     return ++this.#attempts;
   }
 
@@ -72,6 +77,16 @@ export class RequestProgress {
     this.#phase = 'refused';
     const leastMs = Math.max(retryAfterMs, this.rtt.backedOffMs(this.#attempts));
     this.#actMs = nowMs + this.#jittered(Math.min(leastMs, MAX_RETRY_AFTER_MS));
+  }
+
+  /** The peer has not taken the copy, and will take the next one. */
+  onNotTaken(nowMs: number): void {
+    if (this.#phase === 'answered' || this.#phase === 'waiting') return;
+    this.#phase = 'refused';
+    this.#actMs = nowMs;
+    if (!this.#isFirst) return;
+    this.#isNotTaken = true;
+    this.#firstSentMs = undefined;
   }
 
   /** A value is here, or a piece of one. */
@@ -126,9 +141,9 @@ export class RequestProgress {
     return this.#phase === 'refused';
   }
 
-  /** Milliseconds since the first copy left; 0 before. */
+  /** Milliseconds since the first copy left that may have run, 1 or more; 0 when none has before the present one. */
   ageMs(nowMs: number): number {
-    return this.#firstSentMs === undefined ? 0 : nowMs - this.#firstSentMs;
+    return this.#isFirst ? 0 : Math.max(1, nowMs - (this.#firstSentMs ?? nowMs));
   }
 
   #probeDelayMs(): number {

@@ -8,6 +8,8 @@ export interface SegmentSenderLimits {
   readonly segmentBytes: number;
   /** Bytes of messages that may wait for acknowledgement; a message is always taken when nothing else waits. */
   readonly bufferBytes: number;
+  /** Segments that may leave before the receiver has said how many. @default 32 */
+  readonly initialWindow?: number;
 }
 
 /**
@@ -29,7 +31,7 @@ export class SegmentSender {
   #baseSeq = 0;
   /** Number of the first that was never handed out. */
   #newSeq = 0;
-  #windowEnd = INITIAL_WINDOW;
+  #windowEnd: number;
   readonly #missing = new Fifo<Outgoing>();
   #handOuts = 0;
   #largestAckedHandOut = 0;
@@ -47,7 +49,9 @@ export class SegmentSender {
     private readonly rtt: RttEstimator,
     private readonly congestion: CongestionWindow,
     private readonly limits: SegmentSenderLimits,
-  ) {}
+  ) {
+    this.#windowEnd = limits.initialWindow ?? INITIAL_WINDOW;
+  }
 
   /**
    * Takes a message.
@@ -144,6 +148,21 @@ export class SegmentSender {
     // The receiver has all, or wants nothing more.
     if (next === WHOLE_RUN) this.close(nowMs);
     return newest !== undefined;
+  }
+
+  /** Whatever kept segments from leaving is over. */
+  resume(): void {
+    this.#holdUntilMs = 0;
+  }
+
+  /** The receiver has kept nothing of what has left: all of it is sent again. */
+  resend(): void {
+    this.#holdUntilMs = 0;
+    for (const segment of this.#segments) {
+      if (segment?.state !== 'underWay') continue;
+      this.#markLost(segment);
+      this.congestion.onGone(segment.payload.length);
+    }
   }
 
   /** The time of `nextMs` has come: finds losses, or allows one probe. */

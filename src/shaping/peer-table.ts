@@ -1,5 +1,6 @@
 import type { HeapEntry } from '../common/binary-heap.js';
 import type { PeerAddress } from '../common/peer-address.js';
+import { hashOfText } from '../common/text-hash.js';
 import type { Bandwidth } from './bandwidth.options.js';
 import { Flow } from './flow.js';
 import { Limit, type HandlerLimit } from './limit.js';
@@ -67,7 +68,8 @@ export class Peer implements HeapEntry {
 }
 
 /**
- * The peers of one direction, at most `maxPeers` of them.
+ * The peers of one direction, at most `maxPeers` of them, and beside them a few that stand for all addresses that
+ * have not proved themselves.
  *
  * A peer that owes nothing and has nothing queued is no different from a stranger, so it can be forgotten at no
  * loss; one that owes bytes never is, and strangers who find no room share one limit.
@@ -78,6 +80,8 @@ export class PeerTable {
   readonly #pinned = new Set<Peer>();
   readonly #unlimited: Limit | undefined;
   readonly #strangers: Peer;
+  /** By hash of the address; each with the limit of one peer, all of them with the turn of one. */
+  readonly #unproven: (Peer | undefined)[] = [];
   #sweep: MapIterator<Peer> | undefined;
 
   constructor(
@@ -93,8 +97,9 @@ export class PeerTable {
 
   /** The peer of an address; `undefined` where it has neither a limit nor anything queued. */
   find(address: PeerAddress, nowMs: number): Peer | undefined {
-    if (this.#unlimited !== undefined && this.#peers.size === 0) return undefined;
+    if (this.#unlimited !== undefined && this.#peers.size === 0 && !this.#hasUnproven) return undefined;
     const key = this.limits.keyOf(address);
+    if (this.limits.isProven?.(address) === false) return this.#unprovenPeer(key, nowMs);
     return (
       this.#peers.get(key) ?? (this.#unlimited === undefined ? this.#add(key, address, nowMs) : undefined)
     );
@@ -103,13 +108,14 @@ export class PeerTable {
   /** The peer of an address, made when there is none. */
   obtain(address: PeerAddress, nowMs: number): Peer {
     const key = this.limits.keyOf(address);
+    if (this.limits.isProven?.(address) === false) return this.#unprovenPeer(key, nowMs);
     return this.#peers.get(key) ?? this.#add(key, address, nowMs);
   }
 
   /** To be called when the last flow of a peer has gone. */
   rest(peer: Peer): void {
     const hasLimit = this.#unlimited === undefined || this.#pinned.has(peer);
-    if (!hasLimit && peer !== this.#strangers) this.#peers.delete(peer.key);
+    if (!hasLimit && this.#peers.get(peer.key) === peer) this.#peers.delete(peer.key);
   }
 
   /** The peer of a key, as `find` would give it, without making one. */
@@ -166,6 +172,15 @@ export class PeerTable {
     return peer;
   }
 
+  get #hasUnproven(): boolean {
+    return this.#unproven.length > 0;
+  }
+
+  #unprovenPeer(key: string, nowMs: number): Peer {
+    const slot = hashOfText(key) % UNPROVEN_SLOTS;
+    return (this.#unproven[slot] ??= new Peer('', UNPROVEN_WEIGHT, this.#freshLimit(nowMs)));
+  }
+
   #freshLimit(nowMs: number): Limit {
     return this.#unlimited ?? new Limit(this.limits.bandwidth, nowMs);
   }
@@ -195,6 +210,11 @@ export class PeerTable {
     return isIdle && !peer.hasFlows && !this.#pinned.has(peer) && peer.limit.isAsNew(nowMs);
   }
 }
+
+// Enough that a newcomer seldom shares a limit with another one, few enough to be no help to forged addresses.
+const UNPROVEN_SLOTS = 16;
+
+const UNPROVEN_WEIGHT = 1 / UNPROVEN_SLOTS;
 
 // Two for each one that is added: the table is swept faster than it can grow.
 const LOOKS = 2;

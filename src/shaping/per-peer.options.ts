@@ -40,6 +40,11 @@ export interface PeerLimits {
   readonly weightOf: (peer: PeerAddress) => number;
   readonly maxPeers: number;
   readonly idleTtlMs: number;
+  /**
+   * Whether an address is known to be the true one; missing where that is not asked. The others share a few limits
+   * and the turn of one peer, so that forged addresses take up neither memory nor the turns of true ones.
+   */
+  readonly isProven?: (peer: PeerAddress) => boolean;
 }
 
 /** @throws {InvalidOptionError} naming the field */

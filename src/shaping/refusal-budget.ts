@@ -1,3 +1,4 @@
+import { hashOfText } from '../common/text-hash.js';
 import type { Bandwidth } from './bandwidth.options.js';
 import { TokenBucket } from './token-bucket.js';
 
@@ -39,11 +40,8 @@ function budgetOf(uploadBytesPerSecond: number): Bandwidth {
   return { rateBytesPerSecond, burstBytes: undefined, burstTimeMs: BURST_MS };
 }
 
-/** FNV-1a, 32 bits. */
 function slotOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % SLOTS;
+  return hashOfText(text) % SLOTS;
 }
 
 const SHARE = 0.05;

@@ -59,6 +59,8 @@ export interface EndpointStats {
   readonly address: BoundAddress | undefined;
   readonly upload: DirectionStats;
   readonly download: DirectionStats;
+  /** `undefined` where addresses need not prove themselves. */
+  readonly validation: ValidationStats | undefined;
   /** What the kernel granted, in bytes; `undefined` before the socket is bound. */
   readonly recvBufferSize: number | undefined;
   readonly sendBufferSize: number | undefined;
@@ -88,12 +90,26 @@ export interface PacketStats {
   readonly exchange: ExchangeStats | undefined;
 }
 
+/** Addresses that prove themselves; see the `addressValidation` option. */
+export interface ValidationStats {
+  /** Tokens sent to addresses that had not proved themselves. */
+  readonly challenges: number;
+  /** Addresses that have proved themselves by a token. */
+  readonly proofs: number;
+  /** Tokens that were forged, of another address, or too old. */
+  readonly proofsRefused: number;
+  /** Proven addresses that are remembered. */
+  readonly provenPeers: number;
+}
+
 /** What it took to carry requests, replies and streams over a bad network; both sides of one socket. */
 export interface ExchangeStats {
   /** Copies of requests and confirmable events beyond the first. */
   readonly retransmissions: number;
   /** Times we asked what became of a request or a stream. */
   readonly probes: number;
+  /** Times we proved our address to a server. */
+  readonly proofs: number;
   /** Times we said that a handler runs, or that its reply waits. */
   readonly pendings: number;
   /** Requests that were told to come back later. */
@@ -112,6 +128,8 @@ export interface ExchangeStats {
   readonly leasesExpired: number;
   /** Replies that were not sent, because nobody waits for them any more. */
   readonly unwantedReplies: number;
+  /** Requests of addresses that had to prove themselves first: there was no room to take them unproven. */
+  readonly refusedUnproven: number;
   /** Segments of large messages and streams handed out, copies included. */
   readonly segmentsSent: number;
   /** Of these, copies beyond the first. */

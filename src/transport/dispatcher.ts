@@ -1,6 +1,7 @@
 import type { BaseRpcContext, ConsumerDeserializer, ConsumerSerializer } from '@nestjs/microservices';
 import type { EventPacket, InboundPacket, RawPacket, RequestPacket, TransportCode } from '../codec/packet.js';
 import { BUSY } from '../endpoint/busy-replies.js';
+import type { UnprovenAddressError } from '../endpoint/endpoint.errors.js';
 import type { Admission, PacketChannel } from '../endpoint/packet-channel.js';
 import { USUAL_PASSAGE } from '../endpoint/passage.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
@@ -26,6 +27,8 @@ export interface DispatcherParts {
   /** A pattern as text, for contexts. */
   readonly nameOf: (pattern: unknown) => string;
   readonly logError: (error: unknown) => void;
+  /** A reply was kept back from an address that has not proved itself. */
+  readonly onUnproven: (error: UnprovenAddressError) => void;
 }
 
 /** Gives each packet that peers send to its handlers, and what these return to a {@link ReplyPump}. */
@@ -109,6 +112,10 @@ export class Dispatcher implements PumpOwner {
 
   onUnsayable(error: unknown): void {
     this.parts.logError(error);
+  }
+
+  onUnproven(error: UnprovenAddressError): void {
+    this.parts.onUnproven(error);
   }
 
   onLostReply(): void {

@@ -12,6 +12,7 @@ import {
   MessageTooLargeError,
   QueueOverflowError,
   QueueTimeoutError,
+  UnprovenAddressError,
 } from '../endpoint/endpoint.errors.js';
 import type { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Passage } from '../endpoint/passage.js';
@@ -33,6 +34,8 @@ export interface PumpOwner {
   onHandlerFailure(): void;
   /** A reply cannot be said or does not fit: its author should hear of it. */
   onUnsayable(error: unknown): void;
+  /** A reply is too much for an address that has not proved itself. */
+  onUnproven(error: UnprovenAddressError): void;
   /** A reply was lost, and the peer could not be told. */
   onLostReply(): void;
 }
@@ -222,6 +225,7 @@ export class ReplyPump implements Fate, Worker {
     if (error instanceof EndpointClosedError) return this.#abandon();
     // Lost as on a network, by a policy that somebody chose: the rest goes on.
     if (error instanceof DatagramDroppedError) return this.owner.onLostReply();
+    if (error instanceof UnprovenAddressError) this.owner.onUnproven(error);
     this.#refusal = refusalFor(error);
     this.#giveUpSource();
     if (this.#unsent === 0) this.#sayRefusal(this.#refusal);
@@ -288,6 +292,7 @@ interface Refusal {
 
 function refusalFor(error: unknown): Refusal {
   if (error instanceof MessageTooLargeError) return { code: 'too-large', text: error.message, isSaid: false };
+  if (error instanceof UnprovenAddressError) return { code: 'unproven', text: UNPROVEN, isSaid: false };
   const isFull = error instanceof QueueOverflowError || error instanceof QueueTimeoutError;
   return isFull
     ? { code: 'overflow', text: 'too many replies wait to be sent', isSaid: false }
@@ -299,5 +304,8 @@ function refusalFor(error: unknown): Refusal {
 function passThroughFilter(error: unknown): Observable<unknown> {
   return new BaseRpcExceptionFilter<unknown, unknown>().catch(error, undefined as unknown as ArgumentsHost);
 }
+
+// Short: it must fit into what is left for a stranger.
+const UNPROVEN = 'the reply is too large for an unproven address';
 
 const NOTHING = Symbol('no value held');

@@ -5,6 +5,8 @@ import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { show } from '../common/option-reader.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
+import { asSecrets, type TokenSecret } from '../endpoint/address-validation.options.js';
+import type { UnprovenAddressError } from '../endpoint/endpoint.errors.js';
 import type { PeerLike } from '../endpoint/host-cache.js';
 import { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Passage } from '../endpoint/passage.js';
@@ -56,6 +58,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   readonly #handlers = new HandlerRegistry((pattern) => this.#routeOf(pattern));
   readonly #passages: PassageMap = new WeakMap();
   readonly #dispatcher: Dispatcher;
+  #hasWarnedOfUnproven = false;
   #drainEndsMs: number | undefined;
   #intakeStopped: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -92,6 +95,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       onEnd: (context) => this.onProcessingEndHook?.(this.transportId, context),
       nameOf: nameOfPattern,
       logError: (error) => this.logger.error(error),
+      onUnproven: (error) => this.#warnOfUnproven(error),
     });
     this.#endpoint.onAbort = () => void this.close();
     this.upload = this.#endpoint.upload;
@@ -176,6 +180,20 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /**
+   * Signs the tokens by which addresses prove themselves with another secret from now on. Those of the old one are
+   * taken for as long as it stands second in the list: let it, for the `lifetime` of a token.
+   *
+   * @param secret as in the `addressValidation` option
+   * @throws {InvalidOptionError} it is too short, or not bytes or text
+   * @throws {TypeError} addresses need not prove themselves here
+   */
+  setValidationSecret(secret: TokenSecret | readonly TokenSecret[]): void {
+    const secrets = asSecrets(secret, 'secret');
+    if (!this.#endpoint.validation.isOn) throw new TypeError('addressValidation is off');
+    this.#endpoint.validation.setSecrets(secrets);
   }
 
   /** Where the socket is bound; `undefined` before `listen()` or the first `send()`. */
@@ -309,6 +327,14 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     return typeof pattern === 'string'
       ? this.getRouteFromPattern(pattern)
       : this.normalizePattern(pattern as MsPattern);
+  }
+
+  /** Once: whoever forges addresses must not fill the log, and whoever writes a protocol must learn of it. */
+  #warnOfUnproven(error: UnprovenAddressError): void {
+    if (this.#hasWarnedOfUnproven) return;
+    this.#hasWarnedOfUnproven = true;
+    const { factor } = this.#endpoint.validation;
+    this.logger.warn(`${error.message}: amplificationFactor is ${factor}. This is said once.`);
   }
 
   #warnOfClamp(field: 'recvBufferSize' | 'sendBufferSize'): void {

@@ -2,6 +2,7 @@ import type { ConsumerDeserializer, ConsumerSerializer } from '@nestjs/microserv
 import { OptionReader } from '../common/option-reader.js';
 import type { DatagramCodec } from '../codec/datagram-codec.js';
 import { JsonCodec } from '../codec/json.codec.js';
+import { readAmplification, type AmplificationOptions } from '../endpoint/address-validation.options.js';
 import {
   readEndpointOptions,
   type EndpointOptions,
@@ -17,7 +18,8 @@ import { carriesExchange } from '../endpoint/exchange-parts.js';
 import { DEFAULT_TRANSPORT } from './transport-id.js';
 
 /** Options of a {@link ThrottledUdpTransport}. Durations are milliseconds. */
-export interface ThrottledUdpTransportOptions extends UdpEndpointOptions, AskingOptions, ServingOptions {
+export interface ThrottledUdpTransportOptions
+  extends UdpEndpointOptions, AskingOptions, ServingOptions, AmplificationOptions {
   /** Tells several transports of one application apart. @default 'default' */
   readonly name?: string;
   /** Host name or address to bind. @default '127.0.0.1' */
@@ -54,10 +56,13 @@ export function resolveTransportOptions(
 ): ResolvedTransportOptions {
   const reader = new OptionReader(options, '');
   const host = reader.string('host', '127.0.0.1');
+  const port = reader.port('port', 3000);
   const codec = readCodec(reader);
+  const isExchange = carriesExchange(codec);
+  const amplification = readAmplification(reader, host, isExchange);
   const resolved: ResolvedTransportOptions = {
     name: reader.string('name', DEFAULT_TRANSPORT),
-    endpoint: readEndpointOptions(reader, host, reader.port('port', 3000), carriesExchange(codec)),
+    endpoint: readEndpointOptions(reader, host, port, isExchange, amplification),
     codec,
     exchange: readExchangeOptions(reader, true),
     serializer: reader.implementing<ConsumerSerializer>('serializer', ['serialize']),

@@ -32,7 +32,8 @@ describe('frames', () => {
 
   it.each([
     ['another version', 'c10201000123456789abcdef5eed000100000000', 'unknown binary frame'],
-    ['a kind that is kept', 'c10104000123456789abcdef5eed0001', 'unknown binary frame'],
+    ['a kind of later versions', 'c1010c000123456789abcdef5eed0001', 'unknown binary frame'],
+    ['half a token', 'c10104000123456789abcdef5eed000100010203', 'binary frame of a wrong length'],
     [
       'a kind of the other side',
       'c10141000123456789abcdef5eed0001fedcba987654321000000000',

@@ -342,10 +342,15 @@ describe('the exchange', () => {
     });
 
     it('that was forgotten for want of segments is refused, and none of the rest is kept', async () => {
-      const { clock, ask, server, toServer } = await setUp({ server: { reassembly: { maxAge: 3000 } } });
+      const { clock, ask, serve, server, toServer } = await setUp({
+        server: { reassembly: { maxAge: 3000 } },
+      });
+      serve(() => ({ response: 'here', isDisposed: true }));
+      ask('are you there?');
+      await clock.advance(10);
       let runs = 0;
       server.serve(() => void runs++);
-      toServer.lose = () => clock.now() > 1 && clock.now() < 10_000;
+      toServer.lose = () => clock.now() > 11 && clock.now() < 10_000;
       const answer = ask(LARGE, { timeoutMs: 60_000 });
       await clock.advance(2000);
       expect(server.stats().exchange?.reassemblyBytes).toBeGreaterThan(10_000);

@@ -20,6 +20,7 @@ describe('ReplyPump', () => {
       serializer: undefined,
       onPumpEnd: () => void told.push('end'),
       onHandlerFailure: () => void told.push('failure'),
+      onUnproven: () => undefined,
       onUnsayable: () => void told.push('unsayable'),
       onLostReply: () => void told.push('lost'),
     };

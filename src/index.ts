@@ -57,8 +57,14 @@ export {
   StreamLostError,
   TooManyPeersError,
   TooManyRequestsError,
+  UnprovenAddressError,
 } from './endpoint/endpoint.errors.js';
 export type { DropEvent, OverflowEvent, UdpEvents } from './endpoint/endpoint.events.js';
+export type {
+  AddressValidationOptions,
+  AmplificationOptions,
+  TokenSecret,
+} from './endpoint/address-validation.options.js';
 export type { UdpEndpointOptions } from './endpoint/endpoint.options.js';
 export type {
   AskingOptions,
@@ -96,6 +102,7 @@ export type {
   LimitStats,
   PacketStats,
   PeerStats,
+  ValidationStats,
 } from './telemetry/stats.js';
 export type { TrafficStats } from './telemetry/traffic-figures.js';
 

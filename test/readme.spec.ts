@@ -87,6 +87,7 @@ const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
   'raw.ts': [/^echo said$/],
   'statsd.codec.ts': [/"pattern":"c","data":\{"name":"a\.b","value":1\}.*"pattern":"ms"/],
   'clients.ts': [/^2 a1$/],
+  'several-processes.ts': [/challenges: 0, proofs: 0, proofsRefused: 0, provenPeers: 0/],
 };
 
 describe('README.md', () => {

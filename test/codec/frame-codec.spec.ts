@@ -130,5 +130,5 @@ function show(frame: Frame): Fields {
 function frameOf(fields: Fields): Frame {
   const bytes = (name: string): object =>
     name in fields ? { [name]: Buffer.from(String(fields[name]), 'hex') } : {};
-  return { ...fields, ...bytes('bitmap'), ...bytes('payload') } as unknown as Frame;
+  return { ...fields, ...bytes('bitmap'), ...bytes('payload'), ...bytes('token') } as unknown as Frame;
 }

@@ -1,4 +1,5 @@
-import type { RequestPacket } from '../codec/packet.js';
+import { createHash } from 'node:crypto';
+import type { PacketId, RequestPacket } from '../codec/packet.js';
 import { DuplicateStore, type StoredRequest } from '../exchange/duplicate-store.js';
 import { Watch } from './deadlines.js';
 import type { InboundDatagram } from './downlink.js';
@@ -43,7 +44,7 @@ export class PlainDuplicates {
    */
   take({ id }: RequestPacket, datagram: InboundDatagram): boolean {
     const { peer, data, receivedAtMs } = datagram;
-    const key = `${peer.key} ${typeof id} ${id} ${hashOf(data)}`;
+    const key = `${peer.key} ${nameOf(id, data)}`;
     const seen = this.#store.find(key);
     if (seen === undefined) {
       const record = new PlainRecord(key, receivedAtMs);
@@ -85,12 +86,22 @@ export class PlainDuplicates {
   }
 }
 
+/** What tells a request from others of its peer. Short, whatever the peer calls it: names count as nothing. */
+function nameOf(id: PacketId, data: Uint8Array): string {
+  if (typeof id === 'string' && id.length > LONGEST_ID)
+    return createHash('sha256').update(data).digest('base64');
+  return `${typeof id} ${id} ${hashOf(data)}`;
+}
+
 /** FNV-1a, 32 bits: enough beside an address and an id, for there is no gain in a request of one's own that is lost. */
 function hashOf(data: Uint8Array): number {
   let hash = 0x811c9dc5;
   for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
 }
+
+// As text; numbers are shorter.
+const LONGEST_ID = 64;
 
 // A copy that a network makes comes within moments; whoever asks the same again later means it.
 const MAX_AGE_MS = 5000;

@@ -31,7 +31,7 @@ class RawEchoController {
   }
 }
 
-const DATAGRAMS = Number(process.env['ATTACK_DATAGRAMS'] ?? 10_000);
+const DATAGRAMS = Number(process.env['ATTACK_DATAGRAMS'] ?? 3000);
 const SEED = Number(process.env['FC_SEED'] ?? 1);
 
 describe('bytes out to an address that proves nothing', () => {
@@ -50,14 +50,14 @@ describe('bytes out to an address that proves nothing', () => {
     lab = await AttackLab.open();
     const attack = new Attack(SEED);
     const strangers = await Promise.all(
-      Array.from({ length: 50 }, (_, index) => lab?.stranger(`10.7.0.${index + 1}`)),
+      Array.from({ length: 50 }, (_, index) => opened.stranger(`10.7.0.${index + 1}`)),
     );
     let heard = 0;
     for (let sent = 0; sent < DATAGRAMS; sent++) {
       const stranger = strangers[sent % strangers.length];
       stranger?.say(attack.next().data);
       if (stranger?.epoch !== undefined) attack.gossip.epoch = stranger.epoch;
-      if (sent % 20 === 0) await lab.clock.advance(5);
+      if (sent % 20 === 0) await opened.clock.advance(5);
     }
     await lab.clock.advance(60_000);
     let worst = 0;
@@ -68,7 +68,7 @@ describe('bytes out to an address that proves nothing', () => {
       expect(stranger.bytesHeard).toBeLessThanOrEqual(3 * stranger.bytesSaid);
     }
     expect(heard).toBeGreaterThan(0);
-    expect(lab.server.stats().validation).toMatchObject({ proofs: 0, provenPeers: 0 });
+    expect(opened.server.stats().validation).toMatchObject({ proofs: 0, provenPeers: 0 });
     process.stdout.write(
       `${DATAGRAMS} hostile datagrams: at most ${worst.toFixed(2)} bytes out for one in\n`,
     );

@@ -34,10 +34,10 @@ describe(`${DATAGRAMS} requests from forged addresses`, () => {
       String(DATAGRAMS),
       String(RATE),
     ]);
-    let isOver = false;
-    void flood.ended.then(() => (isOver = true));
+    const state = { isOver: false };
+    void flood.ended.then(() => (state.isOver = true));
     const waitsMs: number[] = [];
-    while (!isOver) {
+    while (!state.isOver) {
       const askedMs = performance.now();
       expect(await firstValueFrom(client.send('echo', waitsMs.length))).toBe(waitsMs.length);
       waitsMs.push(performance.now() - askedMs);

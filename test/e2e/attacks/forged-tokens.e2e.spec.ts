@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { Controller } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConsoleLogger, Controller, Logger } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { decodeFrame, encodeFrame } from '../../../src/codec/frame-codec.js';
 import { PeerAddress } from '../../../src/common/peer-address.js';
@@ -21,6 +21,9 @@ const SECRET = 'a secret of 24 bytes ...';
 const FORGERIES = 2000;
 
 describe('tokens', () => {
+  beforeAll(() => Logger.overrideLogger(false));
+  afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+
   let lab: AttackLab | undefined;
   let service: TestService | undefined;
   const sockets: Socket[] = [];

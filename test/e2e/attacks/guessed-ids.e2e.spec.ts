@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { Controller } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConsoleLogger, Controller, Logger } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { UdpContext } from '../../../src/index.js';
@@ -26,6 +26,9 @@ class SlowController {
 }
 
 describe(`${GUESSES} guesses by somebody off the path`, () => {
+  beforeAll(() => Logger.overrideLogger(false));
+  afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+
   let lab: AttackLab | undefined;
   let service: TestService | undefined;
   afterEach(async () => {

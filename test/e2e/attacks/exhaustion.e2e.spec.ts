@@ -119,6 +119,25 @@ describe('resources that strangers try to hold', () => {
     expect(server.stats().packets.exchange).toMatchObject({ streams: 0, leasesExpired: streams });
   });
 
+  it('replies: what a proven peer never takes is 16 MiB of it at the most, and other peers are served', async () => {
+    lab = await AttackLab.open();
+    const { clock, server } = lab;
+    const peer = await provenPeer('10.6.6.6');
+    const before = collectGarbage();
+    for (let index = 0; index < 200; index++) {
+      peer.ask('pad', 900_000, 1 + index);
+      if (index % 10 === 0) await clock.advance(2);
+    }
+    await clock.advance(10);
+    const grown = (collectGarbage() - before) / MIB;
+    process.stdout.write(`200 replies of 900,000 bytes, never taken: grown by ${grown.toFixed(1)} MiB\n`);
+    expect(grown).toBeLessThan(24);
+    expect(server.stats().packets.exchange?.undeliveredBytes).toBeLessThanOrEqual(16 * MIB);
+    expect(await asked('pad', 900_000)).toHaveLength(900_000);
+    await clock.advance(60_000);
+    expect(server.stats().packets.exchange).toMatchObject({ streams: 0, undeliveredBytes: 0, running: 0 });
+  });
+
   /** An honest client's answer. */
   async function asked(pattern: string, data: unknown): Promise<unknown> {
     const answer = firstValueFrom(lab.client.send<unknown>(pattern, data));

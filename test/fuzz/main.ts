@@ -203,12 +203,20 @@ function judge({ stall, rssBytes, stats, polluted }: SubjectReport, noise: Stall
   }
   if (polluted.length > 0) throw new Broken(`Object.prototype has ${polluted.join(', ')}`);
   const { upload, download, validation, packets, handlers } = stats;
-  const { stored = 0, storedBytes = 0, reassemblyBytes = 0, peers = 0, streams = 0 } = packets.exchange ?? {};
+  const {
+    stored = 0,
+    storedBytes = 0,
+    reassemblyBytes = 0,
+    peers = 0,
+    streams = 0,
+    undeliveredBytes = 0,
+  } = packets.exchange ?? {};
   const gauges: Readonly<Record<string, readonly [number, number]>> = {
     'bytes resident': [rssBytes, RSS_BYTES],
     'requests stored': [stored, 65_536 + 4096],
     'bytes of replies stored': [storedBytes, 17 * MIB],
     'bytes in reassembly': [reassemblyBytes, 16 * MIB],
+    'bytes that have not arrived': [undeliveredBytes, 64 * MIB],
     'bytes queued to leave': [upload.queuedBytes, 16 * MIB],
     'bytes queued to be read': [download.queuedBytes, 262_144],
     'peers with limits': [upload.peers + download.peers, 2 * 65_536],

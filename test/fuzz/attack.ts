@@ -36,6 +36,16 @@ export class Attack {
     return { kind, data };
   }
 
+  /** Few bytes that want many: what somebody sends who lets others be flooded. */
+  greedy(): HostileDatagram {
+    const random = this.#random;
+    const pattern = this.#oneOf(['large', 'large', 'observable', 'generator', 'nobody', 'never']);
+    const [id, client] = [8, 8].map((bytes) => Buffer.from(random.bytes(bytes)).toString('hex'));
+    const stamp = random.chance(0.8) ? `"v":1,"x":"${client}01000000000000138800000000",` : '';
+    const text = `{${stamp}"pattern":"${pattern}","data":${random.below(50_000)},"id":"${id}"}`;
+    return { kind: 'structured', data: Buffer.from(random.chance(0.1) ? 'a' : text) };
+  }
+
   #noise(): Buffer {
     const random = this.#random;
     const bytes = Buffer.from(random.bytes(Math.floor(random.next() ** 4 * 2000)));

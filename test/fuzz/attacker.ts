@@ -17,6 +17,8 @@ export interface AttackReport {
 }
 
 const [port = 0, seed = 0, rate = 0] = process.argv.slice(2).map(Number);
+const LAST = 300;
+const GREEDY_FROM = 28;
 const attack = new Attack(seed);
 const random = new SeededRandom(seed + 1);
 const sent: Record<AttackKind, number> = { random: 0, mutated: 0, structured: 0 };
@@ -77,13 +79,12 @@ process.on('disconnect', () => process.exit());
 process.send?.({ port: 0 });
 
 function throwOne(): void {
-  const { kind, data } = attack.next();
   const source = random.below(sources.length);
+  // Some say little and want much: what they get is told from what they gave by that alone.
+  const { kind, data } = source < GREEDY_FROM ? attack.next() : attack.greedy();
   sources[source]?.send(data);
   sent[kind]++;
   total++;
   last.push(`${source} ${kind} ${data.toString('hex')}`);
   if (last.length > LAST) last.shift();
 }
-
-const LAST = 300;

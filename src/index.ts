@@ -80,6 +80,8 @@ export type {
   SocketOptions,
   UdpSocketOptions,
 } from './endpoint/socket.options.js';
+export type { SourceFilter } from './endpoint/source-filter.js';
+export type { SourceFilterOptions } from './endpoint/source-filter.options.js';
 export type {
   Adjustable,
   HandlerThrottle,

@@ -10,6 +10,7 @@ import type { EndpointOptions } from './endpoint.options.js';
 import { HostCache, type PeerLike } from './host-cache.js';
 import { kernelDropsOf } from './kernel-drops.js';
 import { USUAL_PASSAGE, type Passage } from './passage.js';
+import { SourceFilter } from './source-filter.js';
 import type { DirectionThrottle } from './throttle.js';
 import type { UdpEnvironment } from './udp-environment.js';
 import { Uplink, type Fate, type Outbound } from './uplink.js';
@@ -22,6 +23,8 @@ import { WorkCount } from './work-count.js';
 export class UdpEndpoint {
   readonly upload: DirectionThrottle;
   readonly download: DirectionThrottle;
+  /** Whose datagrams are taken. */
+  readonly filter: SourceFilter;
   /** Takes what has passed the download gate; must not throw. */
   onDatagram: (datagram: InboundDatagram) => void = ignore;
   /** Whether a datagram that must wait is the reply to a request of ours: within its peer's share it goes first. */
@@ -77,9 +80,11 @@ export class UdpEndpoint {
       transmit: (batch) => this.#socket.send(batch),
       onUnreachable: (error) => this.onUnreachable(error),
     });
+    this.filter = new SourceFilter(options.sources);
     this.#downlink = new Downlink(told, {
       scheduler,
       events,
+      filter: this.filter,
       deliver: (datagram) => {
         this.validation.received(datagram.peer, datagram.data.length);
         this.onDatagram(datagram);

@@ -15,6 +15,7 @@ import {
 } from '../endpoint/endpoint.errors.js';
 import { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
+import type { SourceFilter } from '../endpoint/source-filter.js';
 import type { Throttle } from '../endpoint/throttle.js';
 import { UdpEndpoint } from '../endpoint/udp-endpoint.js';
 import { systemEnvironment, type UdpEnvironment } from '../endpoint/udp-environment.js';
@@ -55,6 +56,8 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   readonly upload: Throttle;
   /** The limit on all that arrives. */
   readonly download: Throttle;
+  /** Whose datagrams are taken: replies too. */
+  readonly filter: SourceFilter;
 
   protected readonly logger = new Logger(ThrottledUdpClient.name);
   readonly #call: ResolvedCallOptions;
@@ -90,6 +93,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     }
     this.upload = this.#channel.endpoint.upload;
     this.download = this.#channel.endpoint.download;
+    this.filter = this.#channel.endpoint.filter;
     // Nest's own fields, for whoever extends this class.
     this.initializeSerializer({ serializer: this.#call.serializer } as never);
     this.initializeDeserializer({ deserializer: this.#call.deserializer } as never);

@@ -10,6 +10,7 @@ import type { UnprovenAddressError } from '../endpoint/endpoint.errors.js';
 import type { PeerLike } from '../endpoint/host-cache.js';
 import { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Passage } from '../endpoint/passage.js';
+import type { SourceFilter } from '../endpoint/source-filter.js';
 import type { Throttle, UploadThrottle } from '../endpoint/throttle.js';
 import { UdpEndpoint } from '../endpoint/udp-endpoint.js';
 import { systemEnvironment, type UdpEnvironment } from '../endpoint/udp-environment.js';
@@ -50,6 +51,8 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   readonly upload: UploadThrottle;
   /** The limit on all that arrives. */
   readonly download: Throttle;
+  /** Whose datagrams are taken; its lists can be changed while it runs. */
+  readonly filter: SourceFilter;
 
   readonly #options: ResolvedTransportOptions;
   readonly #environment: UdpEnvironment;
@@ -101,6 +104,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     this.upload = this.#endpoint.upload;
     this.#endpoint.upload.findPassage = (pattern) => this.#handlers.find(pattern)[0]?.passage;
     this.download = this.#endpoint.download;
+    this.filter = this.#endpoint.filter;
     // Nest's own fields, for whoever extends this class.
     this.initializeSerializer({ serializer } as never);
     this.initializeDeserializer({ deserializer } as never);

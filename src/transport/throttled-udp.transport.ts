@@ -92,6 +92,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       channel: this.#channel,
       scheduler,
       handlers: this.#handlers,
+      limits: this.#options.handlers,
       serializer,
       deserializer,
       onStart: (context, run) => this.onProcessingStartHook(this.transportId, context, run),

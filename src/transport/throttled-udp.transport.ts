@@ -245,7 +245,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       throw new InvalidOptionError('pattern', `must be a text, a number or an object, got ${show(pattern)}`);
     }
     Object.assign(callback, { isEventHandler, extras });
-    this.#handlers.add(route, handler, isEventHandler);
+    this.#handlers.add(route, handler, isEventHandler, pattern);
     // Nest would chain the event handlers of one pattern and join their results; here each runs for itself.
     if (!isEventHandler || !this.messageHandlers.has(route)) {
       super.addHandler(pattern, callback, isEventHandler, extras);
@@ -356,7 +356,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
 // Short words to a few peers; under a narrow limit with a long queue they may still be lost.
 const FAREWELL_MS = 100;
 
-/** Patterns come from peers: one that is nested too deep to be written must not throw. */
+/** Of a pattern that has found its handler, and so is short; a deserializer may give what JSON has no word for. */
 function nameOfPattern(pattern: unknown): string {
   if (typeof pattern === 'string') return pattern;
   try {

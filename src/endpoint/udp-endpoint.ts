@@ -31,6 +31,8 @@ export class UdpEndpoint {
   isAwaited: (datagram: InboundDatagram) => boolean = no;
   /** Answers a datagram above the download limit with a short error, and tells whether it did. Must not throw. */
   turnAway: (datagram: InboundDatagram) => boolean = no;
+  /** Told why the reader of a datagram's bytes had to drop it. Must not throw. */
+  onUnread: (reason: string) => void = ignore;
   /** Called when the machine of a connected peer says that nobody listens. */
   onUnreachable: (error: Error) => void = ignore;
   /** Called when `socket.signal` is aborted: whoever owns more than the endpoint closes all of it. */
@@ -199,6 +201,7 @@ export class UdpEndpoint {
   /** Counts a datagram that the reader of its bytes had to drop. */
   countDrop(datagram: InboundDatagram, reason: string): void {
     this.#downlink.drop(datagram, reason);
+    this.onUnread(reason);
   }
 
   /** Closes the socket and settles every promise; what still waits is dropped. May be called twice. */

@@ -29,6 +29,7 @@ import {
 } from './client.options.js';
 import { ClientCall } from './client-call.js';
 import { drain, within } from './drain.js';
+import { LineLimit } from './line-limit.js';
 import { passageOfClass } from './send.options.js';
 import { UdpRecord, type UdpRecordOptions } from './udp.record.js';
 
@@ -65,6 +66,8 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   readonly #channel: PacketChannel;
   readonly #scheduler: Scheduler;
   readonly #inFlight = new Set<ClientCall>();
+  /** Of a socket of its own. */
+  #lines: LineLimit | undefined;
   #failedEvents = 0;
   #connecting: Promise<void> | undefined;
   #isConnected = false;
@@ -195,11 +198,12 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   #openChannel(options: ResolvedClientOptions, environment: UdpEnvironment): PacketChannel {
-    const events = new EndpointEvents((error) => this.logger.error(error));
+    const { scheduler, random } = environment;
+    this.#lines = new LineLimit(scheduler, () => this.logger);
+    const events = new EndpointEvents((error) => this.#lines?.error(error));
     const endpoint = new UdpEndpoint(options.endpoint, events, environment);
     endpoint.onAbort = () => void this.close();
     const { codec, maxPendingRequests, exchange } = options;
-    const { scheduler, random } = environment;
     return new PacketChannel(endpoint, codec, scheduler, maxPendingRequests, exchange, random);
   }
 
@@ -325,6 +329,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
       const { options, environment } = this.#own;
       await drain(this.#allTold(), options.drainTimeoutMs, environment.scheduler);
       await this.#channel.close();
+      this.#lines?.close();
     }
     this._status$.next('closed');
   }

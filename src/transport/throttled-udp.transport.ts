@@ -19,8 +19,10 @@ import type { BoundAddress, EndpointStats, HandlerStats, PacketStats } from '../
 import type { ThrottledUdpCallOptions } from './client.options.js';
 import { Dispatcher } from './dispatcher.js';
 import { drain } from './drain.js';
+import { DropSummary } from './drop-summary.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { passageOf, type PassageMap } from './handler-terms.js';
+import { LineLimit } from './line-limit.js';
 import { DATAGRAM_ROUTE } from './on-datagram.decorator.js';
 import { ThrottledUdpClient } from './throttled-udp.client.js';
 import { resolveSendOptions, type UdpSendOptions } from './send.options.js';
@@ -61,6 +63,9 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   readonly #handlers = new HandlerRegistry((pattern) => this.#routeOf(pattern));
   readonly #passages: PassageMap = new WeakMap();
   readonly #dispatcher: Dispatcher;
+  /** Takes whatever peers can make this transport say. */
+  readonly #lines: LineLimit;
+  readonly #dropSummary: DropSummary;
   #hasWarnedOfUnproven = false;
   #drainEndsMs: number | undefined;
   #intakeStopped: Promise<void> | undefined;
@@ -78,7 +83,9 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     this.transportId = getTransportId(this.#options.name);
     const { endpoint, codec, exchange, serializer, deserializer, maxPendingRequests } = this.#options;
     const { scheduler } = environment;
-    const events = new EndpointEvents((error) => this.logger.error(error));
+    this.#lines = new LineLimit(scheduler, () => this.logger);
+    this.#dropSummary = new DropSummary(scheduler, (line) => this.logger.warn(line));
+    const events = new EndpointEvents((error) => this.#lines.error(error));
     this.#endpoint = new UdpEndpoint(endpoint, events, environment);
     this.#channel = new PacketChannel(
       this.#endpoint,
@@ -98,10 +105,11 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       onStart: (context, run) => this.onProcessingStartHook(this.transportId, context, run),
       onEnd: (context) => this.onProcessingEndHook?.(this.transportId, context),
       nameOf: nameOfPattern,
-      logError: (error) => this.logger.error(error),
+      logError: (error) => this.#lines.error(error),
       onUnproven: (error) => this.#warnOfUnproven(error),
     });
     this.#endpoint.onAbort = () => void this.close();
+    this.#endpoint.onUnread = (reason) => this.#dropSummary.count(reason);
     this.upload = this.#endpoint.upload;
     this.#endpoint.upload.findPassage = (pattern) => this.#handlers.find(pattern)[0]?.passage;
     this.download = this.#endpoint.download;
@@ -313,6 +321,8 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     await this.stopIntake();
     await drain(this.#channel.drained(), this.#drainTime(), this.#environment.scheduler);
     await this.#channel.close();
+    this.#lines.close();
+    this.#dropSummary.close();
     this._status$.next('closed');
   }
 

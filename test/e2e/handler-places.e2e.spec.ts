@@ -40,11 +40,11 @@ class WorkController {
 @Controller()
 class TwoRawController {
   @OnDatagram() one(@Payload() data: Buffer): Promise<unknown> {
-    return work.do(`one ${data}`);
+    return work.do(`one ${data.toString()}`);
   }
 
   @OnDatagram() two(@Payload() data: Buffer): Promise<unknown> {
-    return work.do(`two ${data}`);
+    return work.do(`two ${data.toString()}`);
   }
 }
 

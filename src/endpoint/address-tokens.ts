@@ -41,11 +41,11 @@ export class AddressTokens {
     if (token.length !== TOKEN_BYTES) return false;
     const period = this.#periodOf(epochMs);
     let isRight = false;
-    for (const secret of this.#secretsIn(period)) {
-      for (const each of [period, period - 1]) {
+    this.#secretsIn(period).forEach((secret, index) => {
+      for (const each of this.#periodsOf(index, period)) {
         if (timingSafeEqual(this.#sign(secret, peer, each), token)) isRight = true;
       }
-    }
+    });
     return isRight;
   }
 
@@ -62,6 +62,11 @@ export class AddressTokens {
       this.#madeInPeriod = period;
     }
     return this.#secrets;
+  }
+
+  /** Periods that a secret may have signed: of the own ones each its own, of given ones this and the last. */
+  #periodsOf(index: number, period: number): readonly number[] {
+    return this.#madeInPeriod === undefined ? [period, period - 1] : [period - index];
   }
 
   #periodOf(epochMs: number): number {

@@ -81,7 +81,9 @@ const lineCodec: DatagramCodec = {
 
 describe('raw datagrams and foreign codecs', () => {
   it('runs every @OnDatagram handler, and each defined value is a reply', async () => {
-    const service = await startService([RawController], { codec: new RawCodec() });
+    // Four handlers answer at once: more than a stranger may be sent by default.
+    const options = { codec: new RawCodec(), amplificationFactor: 10 };
+    const service = await startService([RawController], options);
     const peer = await RawPeer.open();
     await peer.send('abc', service.port);
     const answers = (await peer.take(4)).map(String).sort();

@@ -362,6 +362,39 @@ describe('the exchange', () => {
       expect(server.stats().exchange).toMatchObject({ reassemblyBytes: 0, streams: 0 });
     });
 
+    it('says in each copy of a segment how old it is, and which life of the server it was meant for', async () => {
+      const { clock, ask, toServer } = await setUp();
+      const seen: { seq: number; ageMs: number; epoch: number }[] = [];
+      toServer.lose = (frame) => {
+        if (frame?.kind === 'segment') seen.push({ seq: frame.seq, ageMs: frame.ageMs, epoch: frame.epoch });
+        return true;
+      };
+      ask(LARGE, { timeoutMs: 4000 });
+      await clock.advance(3500);
+      expect(seen).toEqual([
+        { seq: 0, ageMs: 0, epoch: 0 },
+        { seq: 0, ageMs: 1000, epoch: 0 },
+        { seq: 0, ageMs: 3000, epoch: 0 },
+      ]);
+    });
+
+    it('whose first copy met an earlier life of the server is refused by the next one', async () => {
+      const { clock, ask, serve, restart, toClient } = await setUp();
+      serve(() => ({ response: 'here', isDisposed: true }));
+      ask('are you there?');
+      await clock.advance(10);
+      toClient.lose = () => true;
+      const answer = ask('x'.repeat(2000), { timeoutMs: 20_000 });
+      await clock.advance(100);
+      const next = await restart();
+      let runs = 0;
+      next.serve(() => void runs++);
+      toClient.lose = () => false;
+      await clock.advance(20_000);
+      expect(answer.told.map(nameOf)).toEqual(['OutcomeUnknownError']);
+      expect(runs).toBe(0);
+    });
+
     it('of a peer that has no room left is refused, and the others are not', async () => {
       const { clock, ask, serve } = await setUp({ server: { reassembly: { maxBytes: 1500 } } });
       serve(() => ({ response: 'whole', isDisposed: true }));

@@ -98,4 +98,40 @@ describe('PeerTable', () => {
       ]);
     });
   });
+
+  describe('of addresses that have not proved themselves', () => {
+    const isProven = ({ address }: { address: string }): boolean => address === '10.0.0.1';
+
+    it('remembers none: they share sixteen limits, which weigh as one peer', () => {
+      const table = new PeerTable({ ...LIMITS, isProven }, 0);
+      const found = Array.from({ length: 1000 }, (_, no) => table.find(peerNo(no + 2), 0)!);
+      expect(new Set(found).size).toBe(16);
+      expect(new Set(found.map(({ limit }) => limit)).size).toBe(16);
+      expect([...new Set(found)].reduce((sum, { weight }) => sum + weight, 0)).toBe(1);
+      expect(table.size).toBe(0);
+    });
+
+    it('gives one the same limit each time, whatever its port', () => {
+      const table = new PeerTable({ ...LIMITS, isProven }, 0);
+      const peer = table.find(peerNo(2), 0)!;
+      expect([table.obtain(peerNo(2), 5), table.find(peerNo(2), 5)]).toEqual([peer, peer]);
+      peer.limit.debit(100);
+      expect(table.find(peerNo(2), 5)!.limit.conforms(100, 5)).toBe(false);
+    });
+
+    it('has proven ones among the others, with limits of their own', () => {
+      const table = new PeerTable({ ...LIMITS, isProven }, 0);
+      const peer = table.find(peerNo(1), 0)!;
+      expect([peer.key, peer.weight, table.size]).toEqual(['10.0.0.1', 1, 1]);
+    });
+
+    it('tells them apart without limits too, once something waits', () => {
+      const table = new PeerTable({ ...NO_PEER_LIMITS, isProven }, 0);
+      expect(table.find(peerNo(2), 0)).toBeUndefined();
+      const peer = table.obtain(peerNo(2), 0);
+      expect([table.find(peerNo(2), 0), table.size]).toEqual([peer, 0]);
+      table.rest(peer);
+      expect(table.obtain(peerNo(2), 0)).toBe(peer);
+    });
+  });
 });

@@ -18,6 +18,8 @@ export interface ExchangeServerEvents {
   onQuestion(packet: StampedQuestion, datagram: InboundDatagram, served: Served): void;
   /** @returns milliseconds after which a new question may come again; 0 lets it in, `Infinity` drops it without a word */
   admit(datagram: InboundDatagram, packet?: StampedQuestion): number;
+  /** Whether a handler could begin at once. */
+  hasPlace(packet: StampedQuestion, datagram: InboundDatagram): boolean;
 }
 
 /** The serving half of the exchange: each question runs at most once, and its replies arrive or are told lost. */
@@ -56,9 +58,11 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     if (seen !== undefined) return this.#onRepeated(seen, stamp, datagram);
     const { peer, receivedAtMs } = datagram;
     if (this.#store.mayHaveRun(stamp.ageMs, stamp.epoch, receivedAtMs)) return this.#words.unknown(id, peer);
+    const isProven = this.parts.endpoint.validation.isProven(peer);
+    // A stranger must not wait behind those who only pretend to be here: it can have a place of its own soon.
+    if (!isProven && !this.events.hasPlace(packet, datagram)) return this.#words.challenge(id, peer, true);
     const retryAfterMs = isAdmitted ? 0 : this.events.admit(datagram, packet);
     if (retryAfterMs > 0) return this.#refuseBusy(id, datagram, retryAfterMs);
-    const isProven = this.parts.endpoint.validation.isProven(peer);
     const served = new Served(this, key, id, stamp, peer, receivedAtMs, isProven);
     if (!isProven && !this.#unproven.tryRun(served)) return this.#words.challenge(id, peer, true);
     if (!this.#store.add(served)) return this.#refuseFull(served);

@@ -85,6 +85,12 @@ export class Dispatcher implements PumpOwner {
     return this.#retryAfter(Math.min(LONGEST_RETRY_MS, Math.max(SHORTEST_RETRY_MS, busyMs)));
   };
 
+  /** Asked of questions over the exchange whose address has not proved itself. */
+  readonly hasPlace = (packet: RequestPacket | EventPacket, { peer }: InboundDatagram): boolean => {
+    const places = this.parts.handlers.find(packet.pattern).length;
+    return places === 0 || this.places.mayBegin(peer, places);
+  };
+
   /** Refuses what comes from now on, and what has not begun. */
   stopIntake(): void {
     this.#isClosing = true;

@@ -43,6 +43,11 @@ export class HandlerPlaces {
     this.#strangers = new Part(Math.max(1, Math.floor(maxConcurrent / 2)), maxWaitingBytes / 2);
   }
 
+  /** Whether a packet could begin now. */
+  mayBegin(peer: PeerAddress, places: number): boolean {
+    return this.#mayBegin(this.#standingOf(peer), places);
+  }
+
   /** Whether a packet could begin or wait now. */
   hasRoom(peer: PeerAddress, bytes: number, places: number): boolean {
     const standing = this.#standingOf(peer);

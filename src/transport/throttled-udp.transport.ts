@@ -108,6 +108,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       logError: (error) => this.#lines.error(error),
       onUnproven: (error) => this.#warnOfUnproven(error),
     });
+    this.#dispatcher.places.isProven = (peer) => this.#endpoint.validation.isProven(peer);
     this.#endpoint.onAbort = () => void this.close();
     this.#endpoint.onUnread = (reason) => this.#dropSummary.count(reason);
     this.upload = this.#endpoint.upload;
@@ -269,6 +270,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       );
     }
     this.#channel.admit = this.#dispatcher.admit;
+    this.#channel.hasPlace = this.#dispatcher.hasPlace;
     this.#channel.serve(this.#dispatcher.accept);
     const address = await this.#bind();
     const { upload, download } = this;

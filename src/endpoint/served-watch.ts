@@ -13,6 +13,8 @@ export class ServedWatch {
   readonly #youngWatch = new Watch((nowMs) => this.#announce(nowMs));
   readonly #storeWatch = new Watch((nowMs) => this.#forget(nowMs));
 
+  #sweptMs = -Infinity;
+
   constructor(
     private readonly parts: ExchangeParts,
     private readonly store: DuplicateStore<Served>,
@@ -48,8 +50,15 @@ export class ServedWatch {
 
   #forget(nowMs: number): void {
     this.store.expire(nowMs);
-    this.unproven.sweep((served) => this.store.find(served.key) === served);
+    this.#sweepUnproven(nowMs);
     this.#aimStore();
+  }
+
+  #sweepUnproven(nowMs: number): void {
+    // It looks at all of them: not each time that something is forgotten.
+    if (this.store.entries > 0 && nowMs - this.#sweptMs < SWEEP_EVERY_MS) return;
+    this.#sweptMs = nowMs;
+    this.unproven.sweep((served) => this.store.find(served.key) === served);
   }
 
   #aimYoung({ arrivedMs }: Served): void {
@@ -60,6 +69,8 @@ export class ServedWatch {
     this.parts.deadlines.aim(this.#storeWatch, this.store.nextExpiryMs);
   }
 }
+
+const SWEEP_EVERY_MS = 1000;
 
 // Clients wait 1 s for a first word of a server that they do not know, and less of one that they do.
 const UNASKED_MS = 200;

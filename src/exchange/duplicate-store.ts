@@ -1,5 +1,6 @@
 import { FinishedRequests, type FinishedRequest } from './finished-requests.js';
 import type { WordsOf } from './key-words.js';
+import { PresentRequests } from './present-requests.js';
 
 /** A request that was seen. */
 export interface StoredRequest {
@@ -29,7 +30,7 @@ export interface DuplicateLimits {
  */
 export class DuplicateStore<R extends StoredRequest> {
   /** Those that run, and those whose reply is about to be said again. */
-  readonly #present = new Map<string, R>();
+  readonly #present: PresentRequests<R>;
   readonly #proved: Partition;
   readonly #others: Partition;
   readonly #words = new Uint32Array(4);
@@ -48,6 +49,7 @@ export class DuplicateStore<R extends StoredRequest> {
     seed: number,
   ) {
     const { maxBytes, maxEntries } = limits;
+    this.#present = new PresentRequests(seed);
     this.#proved = new Partition(maxBytes, maxEntries, seed);
     this.#others = new Partition(
       Math.floor(maxBytes * SHARE_OF_OTHERS),
@@ -58,18 +60,20 @@ export class DuplicateStore<R extends StoredRequest> {
 
   /** One that runs, or whose reply is about to be said again. */
   find(key: string): R | undefined {
-    return this.#present.get(key);
+    return this.#present.get(this.#wordsOf(key));
   }
 
   /** What is remembered of one that has ended, as copies. */
   recall(key: string): FinishedRequest | undefined {
-    const { finished } = this.#partitionWith(key);
-    return finished.get(this.#words);
+    const words = this.#wordsOf(key);
+    return this.#others.finished.get(words) ?? this.#proved.finished.get(words);
   }
 
   /** Whether a request that was added is known of still. */
   remembers(key: string): boolean {
-    return this.#present.has(key) || this.#partitionWith(key).finished.has(this.#words);
+    const words = this.#wordsOf(key);
+    const isPresent = this.#present.get(words) !== undefined;
+    return isPresent || this.#others.finished.has(words) || this.#proved.finished.has(words);
   }
 
   /**
@@ -96,35 +100,31 @@ export class DuplicateStore<R extends StoredRequest> {
     if (!request.isValidated && partition.isFull) return false;
     if (partition.entries >= partition.maxEntries && !this.#forgetOldest(partition)) return false;
     partition.running++;
-    this.#present.set(request.key, request);
+    this.#present.set(this.#wordsOf(request.key), request);
     return true;
   }
 
   /** It is over: from now on it ages. What it was is kept in short, its reply as a copy. */
   finish(request: R, ended: FinishedRequest, nowMs: number): void {
-    const { key, arrivedMs } = request;
-    if (this.#present.get(key) !== request) return;
-    this.#present.delete(key);
+    const words = this.#wordsOf(request.key);
+    if (!this.#present.delete(words, request)) return;
     const partition = this.#partitionOf(request);
     partition.running--;
-    this.wordsOf(key, this.#words);
-    partition.finished.push(this.#words, ended, arrivedMs, nowMs);
+    partition.finished.push(words, ended, request.arrivedMs, nowMs);
   }
 
   /** One that has ended is busy once more: {@link find} knows it until it is {@link release}d. */
   readmit(request: R): void {
-    this.#present.set(request.key, request);
+    this.#present.set(this.#wordsOf(request.key), request);
   }
 
   release(request: R): void {
-    if (this.#present.get(request.key) === request) this.#present.delete(request.key);
+    this.#present.delete(this.#wordsOf(request.key), request);
   }
 
   /** Takes out a request that has not run, as if it had never come. */
   revoke(request: R): void {
-    if (this.#present.get(request.key) !== request) return;
-    this.#present.delete(request.key);
-    this.#partitionOf(request).running--;
+    if (this.#present.delete(this.#wordsOf(request.key), request)) this.#partitionOf(request).running--;
   }
 
   /** Forgets requests whose time is up. */
@@ -152,7 +152,7 @@ export class DuplicateStore<R extends StoredRequest> {
   }
 
   /** Those that run. */
-  values(): IterableIterator<R> {
+  values(): readonly R[] {
     return this.#present.values();
   }
 
@@ -167,10 +167,9 @@ export class DuplicateStore<R extends StoredRequest> {
     return isValidated ? this.#proved : this.#others;
   }
 
-  /** Where a key that has ended is, if anywhere; leaves its words behind. */
-  #partitionWith(key: string): Partition {
+  #wordsOf(key: string): Uint32Array {
     this.wordsOf(key, this.#words);
-    return this.#others.finished.has(this.#words) ? this.#others : this.#proved;
+    return this.#words;
   }
 }
 

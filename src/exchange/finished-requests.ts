@@ -1,3 +1,5 @@
+import { KeyIndex } from './key-index.js';
+
 /** What is left of a request that was answered. */
 export interface FinishedRequest {
   /** How it ended, in its owner's words. */
@@ -16,8 +18,7 @@ export interface FinishedRequest {
  * the garbage collector more than all else that is done for a request.
  */
 export class FinishedRequests {
-  /** Four words each. */
-  #keys = new Uint32Array(0);
+  readonly #index: KeyIndex;
   #marks = new Uint8Array(0);
   #arrivedMs = new Float64Array(0);
   #finishedMs = new Float64Array(0);
@@ -25,8 +26,6 @@ export class FinishedRequests {
   #bodyAt = new Float64Array(0);
   #bodyBytes = new Uint32Array(0);
   #notes: unknown[] = [];
-  /** By hash of the key: slot + 1, or 0. At least twice as many as slots. */
-  #index = new Int32Array(0);
   #ring = new Uint8Array(0);
   #capacity = 0;
   /** Numbers of the oldest request and of the next one; a slot is a number modulo the capacity. */
@@ -39,12 +38,14 @@ export class FinishedRequests {
   #given = 0;
   #bytes = 0;
 
-  /** @param seed 32 random bits, so that nobody can choose keys that crowd one place of the index */
+  /** @param seed see {@link KeyIndex} */
   constructor(
     private readonly maxEntries: number,
     private readonly maxBytes: number,
-    private readonly seed: number,
-  ) {}
+    seed: number,
+  ) {
+    this.#index = new KeyIndex(seed);
+  }
 
   /** Adds one that has just ended, whose key is not here; there must be room. */
   push(
@@ -55,25 +56,23 @@ export class FinishedRequests {
   ): void {
     if (this.size === this.#capacity) this.#grow();
     const slot = this.#next % this.#capacity;
-    this.#keys.set(words, 4 * slot);
+    this.#index.set(slot, words);
     this.#marks[slot] = mark;
     this.#notes[slot] = note;
     this.#arrivedMs[slot] = arrivedMs;
     this.#finishedMs[slot] = finishedMs;
     this.#bodyAt[slot] = -1;
     this.#next++;
-    this.#insert(slot);
     if (body !== undefined) this.#keepBody(slot, body);
   }
 
   has(words: Uint32Array): boolean {
-    return this.#find(words) >= 0;
+    return this.#index.find(words) >= 0;
   }
 
   get(words: Uint32Array): FinishedRequest | undefined {
-    const at = this.#find(words);
-    if (at < 0) return undefined;
-    const slot = (this.#index[at] as number) - 1;
+    const slot = this.#index.find(words);
+    if (slot < 0) return undefined;
     return { mark: this.#marks[slot] as number, note: this.#notes[slot], body: this.#bodyOf(slot) };
   }
 
@@ -82,7 +81,7 @@ export class FinishedRequests {
     if (this.size === 0) return -Infinity;
     const slot = this.#first % this.#capacity;
     if (this.#firstBody === this.#first) this.#evictBody();
-    this.#remove(this.#find(this.#keys.subarray(4 * slot, 4 * slot + 4)));
+    this.#index.clear(slot);
     this.#notes[slot] = undefined;
     this.#first++;
     return this.#arrivedMs[slot] as number;
@@ -150,67 +149,12 @@ export class FinishedRequests {
     return this.#ring.slice(from, from + (this.#bodyBytes[slot] as number));
   }
 
-  /** Where the index names a key; -1 when it does not. */
-  #find(words: Uint32Array): number {
-    if (this.#capacity === 0) return -1;
-    const mask = this.#index.length - 1;
-    for (let at = this.#hashOf(words, 0) & mask; ; at = (at + 1) & mask) {
-      const slot = (this.#index[at] as number) - 1;
-      if (slot < 0) return -1;
-      if (this.#isKey(slot, words)) return at;
-    }
-  }
-
-  #isKey(slot: number, words: Uint32Array): boolean {
-    const keys = this.#keys;
-    const at = 4 * slot;
-    return (
-      keys[at] === words[0] &&
-      keys[at + 1] === words[1] &&
-      keys[at + 2] === words[2] &&
-      keys[at + 3] === words[3]
-    );
-  }
-
-  #insert(slot: number): void {
-    const mask = this.#index.length - 1;
-    let at = this.#homeOf(slot);
-    while (this.#index[at] !== 0) at = (at + 1) & mask;
-    this.#index[at] = slot + 1;
-  }
-
-  /** Takes an entry out of the index, and moves up those behind it that would not be found any more. */
-  #remove(at: number): void {
-    const mask = this.#index.length - 1;
-    let hole = at;
-    for (let next = (at + 1) & mask; this.#index[next] !== 0; next = (next + 1) & mask) {
-      const home = this.#homeOf((this.#index[next] as number) - 1);
-      if (((next - home) & mask) < ((next - hole) & mask)) continue;
-      this.#index[hole] = this.#index[next] as number;
-      hole = next;
-    }
-    this.#index[hole] = 0;
-  }
-
-  #homeOf(slot: number): number {
-    return this.#hashOf(this.#keys, 4 * slot) & (this.#index.length - 1);
-  }
-
-  #hashOf(words: Uint32Array, from: number): number {
-    let hash = this.seed;
-    for (let at = from; at < from + 4; at++) {
-      hash = Math.imul(hash ^ (words[at] as number), 0x9e3779b1);
-      hash ^= hash >>> 15;
-    }
-    return hash;
-  }
-
   /** Twice the room for entries. Those that are here are put in order from slot 0 on. */
   #grow(): void {
     const former = this.#capacity;
     const capacity = Math.min(this.maxEntries, Math.max(LEAST_ENTRIES, 2 * former));
     const order = Array.from({ length: this.size }, (_, index) => (this.#first + index) % former);
-    this.#keys = moved(this.#keys, new Uint32Array(4 * capacity), order, 4);
+    this.#index.resize(capacity, order);
     this.#marks = moved(this.#marks, new Uint8Array(capacity), order);
     this.#arrivedMs = moved(this.#arrivedMs, new Float64Array(capacity), order);
     this.#finishedMs = moved(this.#finishedMs, new Float64Array(capacity), order);
@@ -221,8 +165,6 @@ export class FinishedRequests {
     this.#firstBody = Math.max(0, this.#firstBody - this.#first);
     this.#next -= this.#first;
     this.#first = 0;
-    this.#index = new Int32Array(2 ** Math.ceil(Math.log2(2 * capacity)));
-    for (let slot = 0; slot < this.#next; slot++) this.#insert(slot);
   }
 
   /** More room for bodies; those that are here move to its beginning. */
@@ -248,9 +190,8 @@ function moved<A extends Uint32Array | Uint8Array | Float64Array>(
   from: A,
   to: A,
   order: readonly number[],
-  width = 1,
 ): A {
-  order.forEach((slot, index) => to.set(from.subarray(width * slot, width * slot + width), width * index));
+  order.forEach((slot, index) => (to[index] = from[slot] as number));
   return to;
 }
 

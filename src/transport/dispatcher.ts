@@ -1,4 +1,5 @@
 import type { BaseRpcContext, ConsumerDeserializer, ConsumerSerializer } from '@nestjs/microservices';
+import { PlacedSet } from '../common/placed-set.js';
 import type { EventPacket, InboundPacket, RawPacket, RequestPacket, TransportCode } from '../codec/packet.js';
 import { BUSY } from '../endpoint/busy-replies.js';
 import type { UnprovenAddressError } from '../endpoint/endpoint.errors.js';
@@ -40,7 +41,7 @@ export class Dispatcher implements PumpOwner {
   readonly serializer: ConsumerSerializer | undefined;
   /** Where handlers run, and packets wait for that. */
   readonly places: HandlerPlaces;
-  readonly #running = new Map<ReplyPump, Standing>();
+  readonly #running = new PlacedSet<ReplyPump>();
   readonly #counts = {
     unhandledRequests: 0,
     unhandledEvents: 0,
@@ -109,7 +110,7 @@ export class Dispatcher implements PumpOwner {
    */
   abort(): boolean {
     const isBusy = this.#running.size > 0;
-    for (const pump of this.#running.keys()) pump.refuse('closing', CLOSING);
+    for (const pump of this.#running.values()) pump.refuse('closing', CLOSING);
     return isBusy;
   }
 
@@ -119,11 +120,9 @@ export class Dispatcher implements PumpOwner {
   }
 
   onPumpEnd(pump: ReplyPump): void {
-    const standing = this.#running.get(pump);
     // A refusal takes no place.
-    if (standing === undefined) return;
-    this.#running.delete(pump);
-    this.places.leave(standing);
+    if (!this.#running.delete(pump)) return;
+    this.places.leave(pump.standing);
     if (this.#running.size > 0 || this.#onIdle.length === 0) return;
     for (const tell of this.#onIdle) tell();
     this.#onIdle = [];
@@ -244,7 +243,8 @@ export class Dispatcher implements PumpOwner {
   ): void {
     const pump = new ReplyPump(this, form, packet, datagram, passage, served);
     const context = new UdpContext(datagram, pattern, metadata, pump);
-    this.#running.set(pump, standing);
+    pump.standing = standing;
+    this.#running.add(pump);
     const run = async (): Promise<void> => {
       try {
         pump.take(await handle(packet.data, context));

@@ -32,6 +32,7 @@ const MUST_HOLD = [
   'dist/cjs/index.d.ts',
   'dist/cjs/package.json',
   'PROTOCOL.md',
+  'SECURITY.md',
   'CHANGELOG.md',
   'README.md',
   'LICENSE',

@@ -70,6 +70,7 @@ export type {
   AskingOptions,
   DuplicateOptions,
   ReassemblyOptions,
+  UndeliveredOptions,
   ServingOptions,
 } from './endpoint/exchange.options.js';
 export type { PeerLike } from './endpoint/host-cache.js';

@@ -7,7 +7,14 @@ export type ExchangeCounts = Writable<Omit<ExchangeStats, ExchangeGauge>>;
 
 /** Figures of the present. */
 export type ExchangeGauge =
-  'waiting' | 'running' | 'stored' | 'storedBytes' | 'streams' | 'reassemblyBytes' | 'peers';
+  | 'waiting'
+  | 'running'
+  | 'stored'
+  | 'storedBytes'
+  | 'streams'
+  | 'reassemblyBytes'
+  | 'undeliveredBytes'
+  | 'peers';
 
 export function newExchangeCounts(): ExchangeCounts {
   return {

@@ -3,6 +3,7 @@ import { encodeFrame } from '../codec/frame-codec.js';
 import type { Frame } from '../codec/frame.js';
 import type { Packet } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
+import type { DeliveryBudget } from '../exchange/delivery-budget.js';
 import type { PeerPaths } from '../exchange/peer-paths.js';
 import type { ReassemblyBudget } from '../exchange/reassembly-budget.js';
 import type { Deadlines } from './deadlines.js';
@@ -25,6 +26,8 @@ export interface ExchangeParts {
   readonly deadlines: Deadlines;
   readonly paths: PeerPaths;
   readonly budget: ReassemblyBudget;
+  /** Of replies and streams that have not arrived. */
+  readonly deliveries: DeliveryBudget;
   readonly limits: ExchangeLimits;
   readonly counts: ExchangeCounts;
   /** This client instance: 16 hexadecimal digits. */

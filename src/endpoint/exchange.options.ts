@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { asDuration, OptionReader } from '../common/option-reader.js';
+import type { DeliveryLimits } from '../exchange/delivery-budget.js';
 import type { DuplicateLimits } from '../exchange/duplicate-store.js';
 import type { ReassemblyLimits } from '../exchange/reassembly-budget.js';
 import { parseByteSize, type ByteSize } from '../shaping/byte-size.js';
@@ -42,6 +43,15 @@ export interface ServingOptions {
    * fails. @default '1 MiB'
    */
   readonly streamBuffer?: ByteSize;
+  /** Bounds of large replies and streams that have not arrived, at 128 bytes more for each segment. */
+  readonly undelivered?: UndeliveredOptions;
+}
+
+export interface UndeliveredOptions {
+  /** Bytes of all peers together; replies beyond fail as `UDP_OVERFLOW`. @default '64 MiB' */
+  readonly maxBytes?: ByteSize;
+  /** Bytes of one peer, by address and port. @default '16 MiB' */
+  readonly maxPeerBytes?: ByteSize;
 }
 
 export interface DuplicateOptions {
@@ -62,6 +72,7 @@ export interface ExchangeLimits {
   readonly duplicates: DuplicateLimits;
   readonly leaseMs: number;
   readonly streamBufferBytes: number;
+  readonly undelivered: DeliveryLimits;
 }
 
 /**
@@ -81,6 +92,7 @@ export function readExchangeOptions(reader: OptionReader, isServing: boolean): E
     duplicates: resolveDuplicates(serving.any('duplicates')),
     leaseMs: serving.read('lease', asLease, 30_000),
     streamBufferBytes: serving.read('streamBuffer', parseByteSize, 2 ** 20),
+    undelivered: resolveUndelivered(serving.any('undelivered'), maxMessageBytes),
   });
 }
 
@@ -107,6 +119,18 @@ function resolveDuplicates(options: unknown): DuplicateLimits {
     maxBytes: reader.read('maxBytes', parseByteSize, 16 * 2 ** 20),
     maxEntries: reader.integer('maxEntries', 1, 2 ** 24, 65_536),
     maxAgeMs: reader.duration('maxAge', 60_000),
+  };
+  reader.refuseUnknown();
+  return Object.freeze(limits);
+}
+
+function resolveUndelivered(options: unknown, maxMessageBytes: number): DeliveryLimits {
+  const reader = new OptionReader(options, 'undelivered');
+  // One message of the largest size must find room, whatever its segments take beside.
+  const least = 2 * maxMessageBytes;
+  const limits = {
+    maxBytes: reader.read('maxBytes', parseByteSize, Math.max(64 * 2 ** 20, least)),
+    maxPeerBytes: reader.read('maxPeerBytes', parseByteSize, Math.max(16 * 2 ** 20, least)),
   };
   reader.refuseUnknown();
   return Object.freeze(limits);

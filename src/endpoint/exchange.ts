@@ -1,5 +1,6 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { encodeFrame } from '../codec/frame-codec.js';
+import { DeliveryBudget } from '../exchange/delivery-budget.js';
 import { PeerPaths } from '../exchange/peer-paths.js';
 import { ReassemblyBudget } from '../exchange/reassembly-budget.js';
 import { requestIdSource } from '../exchange/request-id.js';
@@ -44,6 +45,7 @@ export class Exchange {
       deadlines: new Deadlines(scheduler),
       paths,
       budget: new ReassemblyBudget(limits.reassembly),
+      deliveries: new DeliveryBudget(limits.undelivered),
       counts: newExchangeCounts(),
       client: randomBytes(8).toString('hex'),
       epoch: randomBytes(4).readUInt32BE() || 1,
@@ -66,7 +68,7 @@ export class Exchange {
   }
 
   stats(): ExchangeStats {
-    const { counts, budget, paths } = this.#parts;
+    const { counts, budget, deliveries, paths } = this.#parts;
     const { server } = this;
     return Object.freeze({
       ...counts,
@@ -76,6 +78,7 @@ export class Exchange {
       storedBytes: server.storedBytes,
       streams: server.streams,
       reassemblyBytes: budget.bytes,
+      undeliveredBytes: deliveries.bytes,
       peers: paths.size,
     });
   }

@@ -1,5 +1,6 @@
 import type { PeerAddress } from '../common/peer-address.js';
 import { segmentOverhead } from '../codec/frame-codec.js';
+import type { DeliveryRoom } from '../exchange/delivery-budget.js';
 import type { Blocked, PeerPath } from '../exchange/peer-path.js';
 import { SegmentSender } from '../exchange/segment-sender.js';
 import type { Acknowledgement, MessageFate, Segment } from '../exchange/segment.js';
@@ -31,20 +32,25 @@ export class OutgoingRun extends Timed implements Blocked {
   #epoch = 0;
   #isOver = false;
 
-  /** @param onDone called once when all of the run has arrived, or the receiver wants nothing more of it */
+  /**
+   * @param onDone called once when all of the run has arrived, or the receiver wants nothing more of it
+   * @param room of what it holds until then, when that is bounded together with other runs
+   */
   constructor(
     private readonly parts: ExchangeParts,
     private readonly path: PeerPath,
     private readonly name: RunWay,
     bufferBytes: number,
     private readonly onDone: (nowMs: number) => void,
+    room?: DeliveryRoom,
   ) {
     super();
     const segmentBytes = parts.endpoint.maxDatagramSize - segmentOverhead(name.client !== undefined, true);
     const isStranger = name.client !== undefined && !path.isAcquainted(parts.scheduler.now());
     // A server that does not know this address keeps nothing of the first flight: one segment asks it.
     const window = isStranger ? { initialWindow: 1 } : {};
-    this.#sender = new SegmentSender(path.rtt, path.congestion, { segmentBytes, bufferBytes, ...window });
+    const limits = { segmentBytes, bufferBytes, ...window };
+    this.#sender = new SegmentSender(path.rtt, path.congestion, limits, room);
   }
 
   /** @returns false when too much waits to arrive already */

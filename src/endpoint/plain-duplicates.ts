@@ -1,5 +1,5 @@
-import { randomInt } from 'node:crypto';
-import type { RequestPacket } from '../codec/packet.js';
+import { createHash, randomInt } from 'node:crypto';
+import type { PacketId, RequestPacket } from '../codec/packet.js';
 import { DuplicateStore, type StoredRequest } from '../exchange/duplicate-store.js';
 import { hashWords } from '../exchange/key-words.js';
 import { Watch } from './deadlines.js';
@@ -44,7 +44,7 @@ export class PlainDuplicates {
    */
   take({ id }: RequestPacket, datagram: InboundDatagram): boolean {
     const { peer, data, receivedAtMs } = datagram;
-    const key = `${peer.key} ${typeof id} ${id} ${hashOf(data)}`;
+    const key = `${peer.key} ${nameOf(id, data)}`;
     const isRunning = this.#store.find(key) !== undefined;
     const ended = isRunning ? undefined : this.#store.recall(key);
     if (!isRunning && ended === undefined) {
@@ -87,12 +87,22 @@ export class PlainDuplicates {
   }
 }
 
+/** What tells a request from others of its peer. Short, whatever the peer calls it: names count as nothing. */
+function nameOf(id: PacketId, data: Uint8Array): string {
+  if (typeof id === 'string' && id.length > LONGEST_ID)
+    return createHash('sha256').update(data).digest('base64');
+  return `${typeof id} ${id} ${hashOf(data)}`;
+}
+
 /** FNV-1a, 32 bits: enough beside an address and an id, for there is no gain in a request of one's own that is lost. */
 function hashOf(data: Uint8Array): number {
   let hash = 0x811c9dc5;
   for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
 }
+
+// As text; numbers are shorter.
+const LONGEST_ID = 64;
 
 // A copy that a network makes comes within moments; whoever asks the same again later means it.
 const MAX_AGE_MS = 5000;

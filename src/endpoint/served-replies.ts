@@ -75,9 +75,9 @@ export class ServedReplies {
     events.onStream(served);
     const { id, peer, passage } = served;
     const name = { id, client: undefined, peer, passage };
-    return new OutgoingRun(parts, path, name, parts.limits.streamBufferBytes, (nowMs) =>
-      events.onDelivered(served, nowMs),
-    );
+    const onDone = (nowMs: number): void => events.onDelivered(served, nowMs);
+    const { streamBufferBytes } = parts.limits;
+    return new OutgoingRun(parts, path, name, streamBufferBytes, onDone, parts.deliveries.roomOf(path));
   }
 
   #encode(packet: ReplyPacket, peer: PeerAddress): Uint8Array {

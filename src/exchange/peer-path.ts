@@ -32,6 +32,8 @@ export class PeerPath {
   heardMs = -Infinity;
   /** Bytes of messages from this peer that are not complete yet. */
   reassemblyBytes = 0;
+  /** Bytes of replies and streams to this peer that have not arrived. */
+  undeliveredBytes = 0;
   /** When it was used last, monotonic milliseconds. */
   usedMs = 0;
   #inFlight = 0;

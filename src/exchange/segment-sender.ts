@@ -1,5 +1,6 @@
 import { Fifo } from '../common/fifo.js';
 import type { CongestionWindow } from './congestion-window.js';
+import type { DeliveryRoom } from './delivery-budget.js';
 import type { RttEstimator } from './rtt-estimator.js';
 import { WHOLE_RUN, type Acknowledgement, type MessageFate, type Segment } from './segment.js';
 
@@ -44,11 +45,15 @@ export class SegmentSender {
   #holdUntilMs = 0;
   #wasIdle = true;
   #isEnded = false;
+  /** What of the room each message takes, until all before its end and itself have arrived: it is one array. */
+  readonly #held = new Fifo<{ readonly lastSeq: number; readonly bytes: number }>();
 
   constructor(
     private readonly rtt: RttEstimator,
     private readonly congestion: CongestionWindow,
     private readonly limits: SegmentSenderLimits,
+    /** Shared with other runs; without it `bufferBytes` alone counts. */
+    private readonly room?: DeliveryRoom,
   ) {
     this.#windowEnd = limits.initialWindow ?? INITIAL_WINDOW;
   }
@@ -62,9 +67,10 @@ export class SegmentSender {
    */
   push(message: Uint8Array, isEnd: boolean, fate?: MessageFate): boolean {
     const { segmentBytes, bufferBytes } = this.limits;
-    const isTaken = this.isIdle || this.#cost + message.length <= bufferBytes;
+    const isInBuffer = this.isIdle || this.#cost + message.length <= bufferBytes;
     // A full buffer must be able to say that it is full: a short end is always taken.
-    if (!isTaken && !(isEnd && message.length <= SHORT_END_BYTES)) return false;
+    const isShortEnd = isEnd && message.length <= SHORT_END_BYTES;
+    if (!isShortEnd && !(isInBuffer && this.#hold(message.length))) return false;
     for (let at = 0; at === 0 || at < message.length; at += segmentBytes) {
       const isLast = at + segmentBytes >= message.length;
       this.#segments.push({
@@ -197,6 +203,7 @@ export class SegmentSender {
     this.#bufferedSegments = 0;
     this.#lossMs = Infinity;
     this.#isEnded = true;
+    this.#letGo(Infinity);
     this.#baseSeq = this.#newSeq;
     this.#originSeq = this.#newSeq;
     for (const fate of fates) fate.left(nowMs);
@@ -226,6 +233,24 @@ export class SegmentSender {
   /** Whether every segment so far was handed out at least once. */
   get isAllHandedOut(): boolean {
     return this.#newSeq === this.#endSeq;
+  }
+
+  /** @returns false when there is no room for a message */
+  #hold(messageBytes: number): boolean {
+    if (this.room === undefined) return true;
+    const segments = Math.max(1, Math.ceil(messageBytes / this.limits.segmentBytes));
+    const bytes = messageBytes + segments * SEGMENT_COST_BYTES;
+    if (!this.room.tryTake(bytes)) return false;
+    this.#held.push({ lastSeq: this.#endSeq + segments - 1, bytes });
+    return true;
+  }
+
+  /** Gives back what messages before a segment have taken. */
+  #letGo(seq: number): void {
+    for (let head = this.#held.peek(); head !== undefined && head.lastSeq < seq; head = this.#held.peek()) {
+      this.#held.shift();
+      this.room?.giveBack(head.bytes);
+    }
   }
 
   #handOut(segment: Outgoing, nowMs: number, isProbe: boolean): Outgoing {
@@ -287,6 +312,7 @@ export class SegmentSender {
   #advanceBase(): void {
     const end = this.#endSeq;
     while (this.#baseSeq < end && this.#first === undefined) this.#baseSeq++;
+    this.#letGo(this.#baseSeq);
     const passed = this.#baseSeq - this.#originSeq;
     if (passed < COMPACT_AT || 2 * passed < this.#segments.length) return;
     this.#segments = this.#segments.slice(passed);

@@ -157,6 +157,8 @@ export interface ExchangeStats {
   readonly streams: number;
   /** Bytes of messages that are here in part. */
   readonly reassemblyBytes: number;
+  /** Bytes of large replies and streams that have not arrived. */
+  readonly undeliveredBytes: number;
   /** Peers whose round trip is remembered. */
   readonly peers: number;
 }

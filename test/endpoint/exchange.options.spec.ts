@@ -24,6 +24,14 @@ describe('readExchangeOptions', () => {
       duplicates: { maxBytes: 16_777_216, maxEntries: 65_536, maxAgeMs: 60_000 },
       leaseMs: 30_000,
       streamBufferBytes: 1_048_576,
+      undelivered: { maxBytes: 67_108_864, maxPeerBytes: 16_777_216 },
+    });
+  });
+
+  it('has room for two of the largest messages to a peer, whatever their size', () => {
+    expect(read({ maxMessageSize: '64 MiB' })).toHaveProperty('undelivered', {
+      maxBytes: 134_217_728,
+      maxPeerBytes: 134_217_728,
     });
   });
 

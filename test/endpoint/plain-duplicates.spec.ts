@@ -23,6 +23,14 @@ describe('PlainDuplicates', () => {
     expect(stats()).toMatchObject({ duplicates: 1, duplicatesAnswered: 1 });
   });
 
+  it.each([64, 65, 40_000])('tells copies from others by ids of %i characters, too', async (length) => {
+    const { clock, ran, ask } = await setUp();
+    const long = (end: string): string => SUM.replace('"1"}', `"${end.padStart(length, 'i')}"}`);
+    for (const text of [long('a'), long('b'), long('a'), long('b')]) ask(text);
+    await clock.advance(1);
+    expect(ran.map((id) => String(id).at(-1))).toEqual(['a', 'b']);
+  });
+
   it('says nothing to a copy while the handler still works on the first', async () => {
     const { clock, ran, ask, heard } = await setUp(100);
     ask(SUM);

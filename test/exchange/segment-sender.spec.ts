@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CongestionWindow } from '../../src/exchange/congestion-window.js';
+import { DeliveryBudget } from '../../src/exchange/delivery-budget.js';
+import { PeerPath } from '../../src/exchange/peer-path.js';
 import { RttEstimator } from '../../src/exchange/rtt-estimator.js';
 import { SegmentSender } from '../../src/exchange/segment-sender.js';
 import { WHOLE_RUN, type Segment } from '../../src/exchange/segment.js';
@@ -26,6 +28,35 @@ describe('SegmentSender', () => {
     for (const bit of bits) bitmap[bit >> 3]! |= 1 << (bit & 7);
     return { next, window, bitmap };
   };
+
+  it('holds room for a message until all of it, and all before it, has arrived', () => {
+    const budget = new DeliveryBudget({ maxBytes: 1000, maxPeerBytes: 700 });
+    const path = new PeerPath(10, 1, 1);
+    const sender = new SegmentSender(
+      new RttEstimator(),
+      new CongestionWindow(10),
+      { segmentBytes: 10, bufferBytes: 1e6 },
+      budget.roomOf(path),
+    );
+    expect(sender.push(new Uint8Array(20), false)).toBe(true);
+    expect(sender.push(new Uint8Array(10), false)).toBe(true);
+    // Segments take 128 bytes each beside their own.
+    expect(budget.bytes).toBe(30 + 3 * 128);
+    expect(sender.push(new Uint8Array(30), false)).toBe(false);
+    expect(budget.bytes).toBe(30 + 3 * 128);
+    takeAll(sender, 0);
+    // All but the first of three: its message is one array.
+    sender.onAcknowledged(ack(0, [0, 1]), 1);
+    expect(budget.bytes).toBe(30 + 3 * 128);
+    sender.onAcknowledged(ack(3), 2);
+    expect(budget.bytes).toBe(0);
+    expect(sender.push(new Uint8Array(10), false)).toBe(true);
+    const other = budget.roomOf(new PeerPath(10, 1, 1));
+    expect([other.tryTake(701), other.tryTake(700), budget.bytes]).toEqual([false, true, 838]);
+    expect(sender.push(new Uint8Array(50), false)).toBe(false);
+    sender.close(3);
+    expect([budget.bytes, path.undeliveredBytes]).toEqual([700, 0]);
+  });
 
   it('cuts messages into segments that say where messages begin, how long they are, and where the run ends', () => {
     const { sender } = setUp();

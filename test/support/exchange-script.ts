@@ -224,6 +224,7 @@ export class ScriptRun {
       storedBytes: server.packets.exchange?.storedBytes,
       streams: server.packets.exchange?.streams,
       reassemblyBytes: server.packets.exchange?.reassemblyBytes,
+      undeliveredBytes: server.packets.exchange?.undeliveredBytes,
       paths: server.packets.exchange?.peers,
       timers: this.#clock.pendingTimers,
     };

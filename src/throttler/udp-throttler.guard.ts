@@ -33,10 +33,6 @@ export class UdpThrottlerGuard extends ThrottlerGuard {
     return { req: new UdpRequest(udp.getPeer()), res: NO_RESPONSE };
   }
 
-  protected override async getTracker(req: Record<string, unknown>): Promise<string> {
-    return req instanceof UdpRequest ? req.ip : super.getTracker(req);
-  }
-
   protected override async throwThrottlingException(
     context: ExecutionContext,
     detail: ThrottlerLimitDetail,
@@ -56,6 +52,7 @@ export class UdpThrottlerGuard extends ThrottlerGuard {
 /** What stands for a request: a `getTracker` of the application's finds here what it looks for in one of HTTP. */
 class UdpRequest {
   [field: string]: unknown;
+  /** What counts as one peer, as the guard's own tracker takes it: versions before 6.7 do not shorten addresses. */
   readonly ip: string;
   readonly headers = { 'user-agent': '' };
 

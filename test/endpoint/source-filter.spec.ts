@@ -72,6 +72,10 @@ describe('SourceFilter', () => {
     expect([filter.allow, filter.deny]).toEqual([['192.0.2.1'], []]);
     expect(Object.isFrozen(filter.allow)).toBe(true);
     expect(filter.accepts(peer)).toBe(false);
+    filter.setAllow(['10.0.0.0/8']);
+    expect(filter.accepts(peer)).toBe(true);
+    filter.setDeny(['10.0.0.1']);
+    expect(filter.accepts(peer)).toBe(false);
   });
 
   it('is right about more addresses than it remembers', () => {

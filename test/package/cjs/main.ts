@@ -41,7 +41,7 @@ async function main(): Promise<void> {
 
   assert.equal(answer, 6);
   assert.equal(typeof new ManualClock().now(), 'number');
-assert.equal(UdpThrottlerGuard.name, 'UdpThrottlerGuard');
+  assert.equal(UdpThrottlerGuard.name, 'UdpThrottlerGuard');
   // A class must be the same for those who import the package and for those who require it.
   const imported = await import('nestjs-throttled-udp');
   assert.equal(imported.ThrottledUdpTransport, ThrottledUdpTransport);

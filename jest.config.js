@@ -10,6 +10,7 @@ export default {
   moduleNameMapper: {
     '^nestjs-throttled-udp$': '<rootDir>/src/index.ts',
     '^nestjs-throttled-udp/testing$': '<rootDir>/src/testing/index.ts',
+    '^nestjs-throttled-udp/throttler$': '<rootDir>/src/throttler/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   setupFiles: ['reflect-metadata'],

@@ -20,7 +20,7 @@ const BESIDE = {
   'Nest 11': NEST.map((name) => `${name}@^11.2.0`),
 };
 
-const TOOLS = ['reflect-metadata', 'rxjs', 'typescript', '@types/node'].map(
+const TOOLS = ['@nestjs/throttler', 'reflect-metadata', 'rxjs', 'typescript', '@types/node'].map(
   (name) => `${name}@${devDependencies[name]}`,
 );
 

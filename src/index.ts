@@ -14,7 +14,7 @@ export { formatRate, parseRate, type Rate } from './shaping/rate.js';
 export type { TrafficClassesOptions, TrafficClassOptions } from './shaping/traffic-class.options.js';
 
 export type { DatagramCodec, EncodeContext } from './codec/datagram-codec.js';
-export { JsonCodec } from './codec/json.codec.js';
+export { JsonCodec, type JsonCodecOptions } from './codec/json.codec.js';
 export { MalformedDatagramError } from './codec/malformed-datagram.error.js';
 export type {
   ControlPacket,
@@ -81,6 +81,8 @@ export type {
   SocketOptions,
   UdpSocketOptions,
 } from './endpoint/socket.options.js';
+export type { SourceFilter } from './endpoint/source-filter.js';
+export type { SourceFilterOptions } from './endpoint/source-filter.options.js';
 export type {
   Adjustable,
   HandlerThrottle,

@@ -37,6 +37,11 @@ const HOUSE: Readonly<Record<string, Room>> = {
     packages: ['@nestjs/common', '@nestjs/core', '@nestjs/microservices'],
     without: TIMERS,
   },
+  throttler: {
+    rooms: ['common', 'shaping', 'transport'],
+    packages: ['@nestjs/common', '@nestjs/microservices', '@nestjs/throttler'],
+    without: TIMERS,
+  },
   testing: { rooms: [...BELOW_ENDPOINT, 'endpoint'], packages: ['node:'], without: [] },
   'index.ts': {
     rooms: [...BELOW_ENDPOINT, 'endpoint', 'transport', 'module'],
@@ -139,6 +144,8 @@ describe('the house', () => {
     ['module/a.ts', "import { A } from '../endpoint/a.js';"],
     ['module/a.ts', "import { A } from '../shaping/a.js';"],
     ['index.ts', "export { A } from './testing/a.js';"],
+    ['index.ts', "export { A } from './throttler/a.js';"],
+    ['transport/a.ts', "import { A } from '@nestjs/throttler';"],
     ['attic/a.ts', ''],
   ])('refuses %s: %s', (file, text) => {
     expect(faultsOf(file, text)).toHaveLength(1);

@@ -66,6 +66,20 @@ const DRIVERS: Readonly<Record<string, string>> = {
     const valid = [{ name: 'two metrics', datagram: Buffer.from('a.b:1|c\\nc:320|ms\\n') }];
     runCodecConformance(new StatsdCodec(), { valid, malformed: [Buffer.from('nonsense')], seed: 1 });
     console.log(JSON.stringify(new StatsdCodec().decode(valid[0].datagram)));`,
+  'throttled.ts': `
+    import { Test } from '@nestjs/testing';
+    import { throttledUdp, ThrottledUdpTransport } from 'nestjs-throttled-udp';
+    import { lastValueFrom } from 'rxjs';
+    import { ReportModule } from './throttled.js';
+    const app = (await Test.createTestingModule({ imports: [ReportModule] }).compile())
+      .createNestMicroservice({ ...throttledUdp(), logger: false });
+    await app.listen();
+    const udp = app.get(ThrottledUdpTransport);
+    const client = udp.createClient({ port: udp.address()!.port });
+    console.log(await lastValueFrom(client.send('ping', 0)), await lastValueFrom(client.send('report', 0)));
+    const refused = await lastValueFrom(client.send('report', 0)).catch((error) => error);
+    console.log(refused.code, refused.retryAfterMs);
+    await app.close();`,
   'clients.ts': `
     import { NestFactory } from '@nestjs/core';
     import { ThrottledUdpTransport } from 'nestjs-throttled-udp';
@@ -87,6 +101,8 @@ const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
   'raw.ts': [/^echo said$/],
   'statsd.codec.ts': [/"pattern":"c","data":\{"name":"a\.b","value":1\}.*"pattern":"ms"/],
   'clients.ts': [/^2 a1$/],
+  'filtered.ts': [/^\[ '10\.0\.0\.66', '10\.9\.0\.0\/16' \] \{$/, /waiting: 0,/],
+  'throttled.ts': [/^pong much work$/, /^throttled [1-6]\d000$/],
   'several-processes.ts': [/challenges: 0, proofs: 0, proofsRefused: 0, provenPeers: 0/],
 };
 

@@ -1,20 +1,36 @@
+import { OptionReader } from '../common/option-reader.js';
 import type { DatagramCodec } from './datagram-codec.js';
+import { hasPrototypeKey, isNestedDeeper } from './json-bounds.js';
 import { MalformedDatagramError } from './malformed-datagram.error.js';
 import type { Packet, PacketId, PacketMetadata, ReplyPacket, ReplyStamp, RequestStamp } from './packet.js';
 import { isExchangeId, stampToText, textToReplyStamp, textToRequestStamp } from './stamp.js';
 
+export interface JsonCodecOptions {
+  /** Objects and lists that may stand in each other, the packet itself included; 8 to 4096. @default 256 */
+  readonly maxDepth?: number;
+}
+
 /**
  * Nest's own JSON, one packet a datagram, so that `nc -u` is a client:
  * `{"pattern":"sum","data":[1,2,3],"id":"k3"}` is answered by `{"id":"k3","response":6,"isDisposed":true}`.
+ * What is nested too deep, or has a key `__proto__` anywhere, is malformed.
  *
  * @see PROTOCOL.md, "JSON packets"; RFC 8259 for the text
  */
 export class JsonCodec implements DatagramCodec {
   readonly name = 'json';
   readonly exchange: boolean = true;
+  readonly #maxDepth: number;
+
+  /** @throws {InvalidOptionError} naming an option that is wrong or unknown */
+  constructor(options?: JsonCodecOptions) {
+    const reader = new OptionReader(options, '');
+    this.#maxDepth = reader.integer('maxDepth', 8, 4096, 256);
+    reader.refuseUnknown();
+  }
 
   decode(datagram: Uint8Array): Packet {
-    const message = parse(datagram);
+    const message = parse(datagram, this.#maxDepth);
     if (message.pattern !== undefined) return toQuestion(message);
     if (message.id !== undefined && ('response' in message || 'err' in message || 'isDisposed' in message)) {
       return toReply(message);
@@ -39,18 +55,21 @@ export class JsonCodec implements DatagramCodec {
 /** A packet as it stands on the wire, before anything in it is believed. */
 type Message = Readonly<Record<string, unknown>>;
 
-function parse(datagram: Uint8Array): Message {
+function parse(datagram: Uint8Array, maxDepth: number): Message {
   if (datagram.length === 0) throw new MalformedDatagramError('empty');
   if (datagram[0] === BINARY_FRAME) throw new MalformedDatagramError('unknown binary frame');
+  if (isNestedDeeper(datagram, maxDepth)) throw new MalformedDatagramError('nested too deep');
+  const text = textOf(datagram);
   let message: unknown;
   try {
-    message = JSON.parse(textOf(datagram));
+    message = JSON.parse(text);
   } catch (cause) {
     throw new MalformedDatagramError('not JSON', { cause });
   }
   if (typeof message !== 'object' || message === null || Array.isArray(message)) {
     throw new MalformedDatagramError('not an object');
   }
+  if (hasPrototypeKey(message, text)) throw new MalformedDatagramError('prototype key');
   return message as Message;
 }
 

@@ -15,12 +15,15 @@ import { LossReport } from './loss-report.js';
 import type { PlainRecord } from './plain-duplicates.js';
 import { ReleaseLoop } from './release-loop.js';
 import type { Scheduler } from './scheduler.js';
+import type { SourceFilter } from './source-filter.js';
 import { DirectionThrottle } from './throttle.js';
 
 /** What a downlink needs of the endpoint that it belongs to. */
 export interface DownlinkParts {
   readonly scheduler: Scheduler;
   readonly events: EndpointEvents;
+  /** Asked before anything else. */
+  readonly filter: SourceFilter;
   /** Takes what has passed the gate; must not throw. */
   readonly deliver: (datagram: InboundDatagram) => void;
   /** Whether a datagram is the reply to a request of ours: within its peer's share it goes first. */
@@ -82,6 +85,10 @@ export class Downlink {
     for (const { data, peer } of batch) {
       const cost = this.options.costOf(data.length, peer.family);
       const datagram = new InboundDatagram(data, peer, cost, nowMs, this.parts.isAwaited);
+      if (!this.parts.filter.accepts(peer)) {
+        this.drop(datagram, 'filtered');
+        continue;
+      }
       const verdict = this.#gate.offer(datagram, nowMs);
       if (verdict === 'pass') this.#deliver(datagram);
       else if (verdict === 'queued') this.#loop.aim();

@@ -13,10 +13,11 @@ import {
   type TrafficClassesOptions,
 } from '../shaping/traffic-class.options.js';
 import { NO_AMPLIFICATION_LIMITS, type AmplificationLimits } from './address-validation.options.js';
+import { readSourceLists, type SourceFilterOptions, type SourceLists } from './source-filter.options.js';
 import { resolveSocketOptions, type SocketOptions, type UdpSocketOptions } from './socket.options.js';
 
 /** Options that a server and a client share: one socket, its limits and its queues. */
-export interface UdpEndpointOptions {
+export interface UdpEndpointOptions extends SourceFilterOptions {
   /** Limit on all that leaves. 0, `Infinity` and nothing mean unlimited. @default unlimited */
   readonly upload?: Rate | BandwidthOptions;
   /** Limit on all that arrives. @default unlimited */
@@ -57,6 +58,7 @@ export interface EndpointOptions {
   readonly costOf: CostOf;
   readonly maxDatagramSize: number;
   readonly amplification: AmplificationLimits;
+  readonly sources: SourceLists;
   readonly socket: SocketOptions;
 }
 
@@ -86,6 +88,7 @@ export function readEndpointOptions(
     costOf: resolveOverhead(reader.any('overhead'), 'overhead'),
     maxDatagramSize: reader.integer('maxDatagramSize', 1, MAX_UDP_PAYLOAD, maxDatagramSize),
     amplification,
+    sources: readSourceLists(reader),
     socket: resolveSocketOptions(
       reader.any('socket'),
       host,

@@ -1,6 +1,8 @@
+import { randomInt } from 'node:crypto';
 import type { AckFrame, Frame, GoneReason, ProofFrame, SegmentFrame } from '../codec/frame.js';
 import type { ReplyPacket, RequestStamp } from '../codec/packet.js';
 import { DuplicateStore } from '../exchange/duplicate-store.js';
+import { hexWords } from '../exchange/key-words.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { InboundDatagram } from './downlink.js';
 import type { ExchangeParts } from './exchange-parts.js';
@@ -18,6 +20,8 @@ export interface ExchangeServerEvents {
   onQuestion(packet: StampedQuestion, datagram: InboundDatagram, served: Served): void;
   /** @returns milliseconds after which a new question may come again; 0 lets it in, `Infinity` drops it without a word */
   admit(datagram: InboundDatagram, packet?: StampedQuestion): number;
+  /** Whether a handler could begin at once. */
+  hasPlace(packet: StampedQuestion, datagram: InboundDatagram): boolean;
 }
 
 /** The serving half of the exchange: each question runs at most once, and its replies arrive or are told lost. */
@@ -38,7 +42,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   ) {
     this.#words = new ServerWords(parts);
     this.#replies = new ServedReplies(parts, this);
-    this.#store = new DuplicateStore(parts.limits.duplicates, parts.epoch);
+    this.#store = new DuplicateStore(parts.limits.duplicates, parts.epoch, hexWords, randomInt(2 ** 32));
     this.#watch = new ServedWatch(parts, this.#store, this.#words, this.#unproven);
     this.#assembly = new RequestAssembly(parts, {
       onComplete: (packet, datagram) => this.onQuestion(packet, datagram, true),
@@ -52,13 +56,15 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     const { stamp } = packet;
     const id = idOf(packet);
     const key = stamp.client + id;
-    const seen = this.#store.find(key);
+    const seen = this.#store.find(key) ?? this.#recall(key, id, datagram);
     if (seen !== undefined) return this.#onRepeated(seen, stamp, datagram);
     const { peer, receivedAtMs } = datagram;
     if (this.#store.mayHaveRun(stamp.ageMs, stamp.epoch, receivedAtMs)) return this.#words.unknown(id, peer);
+    const isProven = this.parts.endpoint.validation.isProven(peer);
+    // A stranger must not wait behind those who only pretend to be here: it can have a place of its own soon.
+    if (!isProven && !this.events.hasPlace(packet, datagram)) return this.#words.challenge(id, peer, true);
     const retryAfterMs = isAdmitted ? 0 : this.events.admit(datagram, packet);
     if (retryAfterMs > 0) return this.#refuseBusy(id, datagram, retryAfterMs);
-    const isProven = this.parts.endpoint.validation.isProven(peer);
     const served = new Served(this, key, id, stamp, peer, receivedAtMs, isProven);
     if (!isProven && !this.#unproven.tryRun(served)) return this.#words.challenge(id, peer, true);
     if (!this.#store.add(served)) return this.#refuseFull(served);
@@ -71,7 +77,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   /** Takes a frame of an asking side. */
   onFrame(frame: Frame, datagram: InboundDatagram): void {
     const key = (frame.client ?? '') + frame.id;
-    const served = this.#store.find(key);
+    const served = this.#store.find(key) ?? this.#recall(key, frame.id, datagram);
     if (served !== undefined) {
       served.heardMs = datagram.receivedAtMs;
       // A challenge, or the proof, may have been lost.
@@ -132,10 +138,6 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     this.#replies.restamp(served, nowMs);
   }
 
-  onReply(served: Served, body: Uint8Array): void {
-    this.#store.keep(served, body);
-  }
-
   onReplyLeft(served: Served, nowMs: number): void {
     if (served.state === 'replying') this.#finish(served, 'replied', nowMs);
   }
@@ -185,6 +187,20 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     return this.#store.bytes;
   }
 
+  /** One that has ended, as it was, to be answered once more. */
+  #recall(key: string, id: string, { peer, receivedAtMs }: InboundDatagram): Served | undefined {
+    const ended = this.#store.recall(key);
+    if (ended === undefined) return undefined;
+    const served = new Served(this, key, id, NO_STAMP, peer, receivedAtMs, true);
+    served.recall(ended, receivedAtMs);
+    return served;
+  }
+
+  #sendAgain(served: Served, attempt: number, receivedMs: number): void {
+    this.#store.readmit(served);
+    this.#replies.sendAgain(served, attempt, receivedMs);
+  }
+
   #onRepeated(served: Served, stamp: RequestStamp, datagram: InboundDatagram): void {
     this.parts.counts.duplicates++;
     served.hear(stamp, datagram.peer, datagram.receivedAtMs);
@@ -203,7 +219,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
       case 'replied':
         if (served.body === undefined) return this.#words.unknown(served.id, served.peer);
         counts.duplicatesAnswered++;
-        return this.#replies.sendAgain(served, attempt, receivedAtMs);
+        return this.#sendAgain(served, attempt, receivedAtMs);
       case 'received':
         return this.#words.done('received', served.id, served.peer);
       case 'cancelled':
@@ -236,9 +252,8 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     state: 'cancelled' | 'refused',
     refusal?: GoneReason,
   ): void {
-    const stamp = { client, attempt: 0, ageMs: 0, patienceMs: 0, epoch: 0 };
     const isProven = this.parts.endpoint.validation.isProven(peer);
-    const served = new Served(this, client + id, id, stamp, peer, receivedAtMs, isProven);
+    const served = new Served(this, client + id, id, NO_STAMP, peer, receivedAtMs, isProven);
     served.refusal = refusal;
     if (!this.#store.add(served)) return;
     this.#open++;
@@ -249,7 +264,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     if (!this.parts.endpoint.validation.prove(peer, token)) return;
     for (const served of this.#unproven.proved(peer)) {
       if (served.run !== undefined) served.run.resume();
-      else if (served.state === 'replied') this.#replies.sendAgain(served, served.attempt, served.receivedMs);
+      else if (served.state === 'replied') this.#sendAgain(served, served.attempt, served.receivedMs);
     }
   }
 
@@ -324,9 +339,11 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   }
 
   #finish(served: Served, state: Served['state'], nowMs = this.parts.scheduler.now()): void {
-    if (served.finishedMs === undefined) this.#open--;
-    this.#unproven.ended(served);
     served.state = state;
+    if (served.finishedMs !== undefined) return this.#store.release(served);
+    served.finishedMs = nowMs;
+    this.#open--;
+    this.#unproven.ended(served);
     served.worker = undefined;
     this.parts.deadlines.cancel(served);
     const { run, path } = served;
@@ -337,9 +354,8 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
       run.close(nowMs);
       path?.release(nowMs);
     }
-    if (state !== 'replied') this.#store.dropBody(served);
-    this.#store.finish(served, nowMs);
-    this.#watch.onFinished();
+    this.#store.finish(served, served.ended(), nowMs);
+    this.#watch.onFinished(served);
     if (this.#streams > 0) return;
     for (const tell of this.#onAllDelivered) tell();
     this.#onAllDelivered.clear();
@@ -350,3 +366,6 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
 const NO_ATTEMPT = 0;
 
 const FULL_RETRY_MS = 1000;
+
+// Where no copy is answered.
+const NO_STAMP: RequestStamp = { client: '', attempt: 0, ageMs: 0, patienceMs: 0, epoch: 0 };

@@ -1,5 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { PeerAddress } from '../common/peer-address.js';
+import type { PeerAddress } from '../common/peer-address.js';
+import { PlacedSet, type Placed } from '../common/placed-set.js';
 import type { BoundAddress } from '../telemetry/stats.js';
 import type {
   DatagramSocket,
@@ -8,6 +9,7 @@ import type {
   ReceivedDatagram,
 } from './datagram-socket.js';
 import { EndpointClosedError } from './endpoint.errors.js';
+import { PeerCache } from './peer-cache.js';
 import type { SocketOptions } from './socket.options.js';
 
 /** {@link DatagramSocket} on `node:dgram`: one system call a datagram, batches of one. */
@@ -15,7 +17,8 @@ export class NodeDatagramSocket implements DatagramSocket {
   readonly driver = 'node';
   readonly #socket: Socket;
   /** What was handed to Node and not reported back: Node forgets it when the socket closes first. */
-  readonly #inFlight = new Set<OutgoingDatagram>();
+  readonly #inFlight = new PlacedSet<Flight>();
+  readonly #peers = new PeerCache();
   #connected = false;
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
@@ -79,26 +82,27 @@ export class NodeDatagramSocket implements DatagramSocket {
   }
 
   #receive(data: Buffer, { address, port }: RemoteInfo): void {
-    const received: ReceivedDatagram = { data, peer: PeerAddress.of(address, port) };
+    const received: ReceivedDatagram = { data, peer: this.#peers.peerOf(address, port) };
     this.events.onDatagrams([received]);
   }
 
   #sendOne(datagram: OutgoingDatagram): void {
     if (this.#closing !== undefined) return datagram.done(new EndpointClosedError());
-    this.#inFlight.add(datagram);
-    const settle = (error: Error | null): void => this.#settle(datagram, error ?? undefined);
+    const flight = new Flight(datagram);
+    this.#inFlight.add(flight);
+    const settle = (error: Error | null): void => this.#settle(flight, error ?? undefined);
     const { data, peer } = datagram;
     try {
       if (this.#connected) this.#socket.send(data, settle);
       else this.#socket.send(data, peer.port, this.#hostOf(peer), settle);
     } catch (error) {
-      this.#settle(datagram, error as Error);
+      this.#settle(flight, error as Error);
     }
   }
 
-  #settle(datagram: OutgoingDatagram, error: Error | undefined): void {
-    if (!this.#inFlight.delete(datagram)) return;
-    datagram.done(error);
+  #settle(flight: Flight, error: Error | undefined): void {
+    if (!this.#inFlight.delete(flight)) return;
+    flight.datagram.done(error);
     if (this.#inFlight.size === 0) this.#onIdle?.();
   }
 
@@ -129,8 +133,8 @@ export class NodeDatagramSocket implements DatagramSocket {
   async #close(): Promise<void> {
     // Node drops what it still holds when a socket closes, without a word to anybody.
     await this.#idle();
-    const left = [...this.#inFlight];
-    this.#inFlight.clear();
+    const left = this.#inFlight.values();
+    for (const flight of left) this.#inFlight.delete(flight);
     await new Promise<void>((resolve) => {
       try {
         this.#socket.close(() => resolve());
@@ -138,7 +142,7 @@ export class NodeDatagramSocket implements DatagramSocket {
         resolve(); // was closed through unwrap()
       }
     });
-    for (const datagram of left) datagram.done(new EndpointClosedError());
+    for (const { datagram } of left) datagram.done(new EndpointClosedError());
   }
 
   /** Resolves when the kernel has everything, or after a second: then it will not take it any more. */
@@ -152,6 +156,13 @@ export class NodeDatagramSocket implements DatagramSocket {
       };
     });
   }
+}
+
+/** A datagram that Node has. */
+class Flight implements Placed {
+  place = -1;
+
+  constructor(readonly datagram: OutgoingDatagram) {}
 }
 
 type LookupCallback = (error: Error | null, address: string, family: number) => void;

@@ -55,6 +55,8 @@ export class PacketChannel {
    * it in. The question is missing while only the first of its segments is here.
    */
   admit: Admission = letIn;
+  /** Asked of each new question of an address that has not proved itself: whether a handler could begin at once. */
+  hasPlace: (packet: StampedQuestion, datagram: InboundDatagram) => boolean = yes;
   readonly busyReplies: BusyReplies;
 
   readonly #exchange: Exchange | undefined;
@@ -81,6 +83,7 @@ export class PacketChannel {
         {
           onQuestion: (packet, datagram, served) => this.#serve(packet, datagram, served),
           admit: (datagram, packet) => this.admit(datagram, packet),
+          hasPlace: (packet, datagram) => this.hasPlace(packet, datagram),
         },
       );
     }
@@ -334,6 +337,10 @@ function isRefusal(packet: ReplyPacket | RawPacket): boolean {
 
 function isList(packets: Packet | readonly Packet[]): packets is readonly Packet[] {
   return Array.isArray(packets);
+}
+
+function yes(): boolean {
+  return true;
 }
 
 function letIn(): number {

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import type { PacketId, RequestPacket } from '../codec/packet.js';
 import { DuplicateStore, type StoredRequest } from '../exchange/duplicate-store.js';
+import { hashWords } from '../exchange/key-words.js';
 import { Watch } from './deadlines.js';
 import type { InboundDatagram } from './downlink.js';
 import type { ExchangeParts } from './exchange-parts.js';
@@ -8,8 +9,6 @@ import type { ExchangeParts } from './exchange-parts.js';
 /** A request that carries nothing of the exchange, as it was seen. */
 export class PlainRecord implements StoredRequest {
   readonly isValidated = true;
-  body: Uint8Array | undefined;
-  finishedMs: number | undefined;
   /** More than one reply: none of them can stand for all. */
   isStream = false;
 
@@ -34,7 +33,8 @@ export class PlainDuplicates {
       maxEntries: Math.ceil(maxEntries * PART),
       maxAgeMs: MAX_AGE_MS,
     };
-    this.#store = new DuplicateStore(limits, parts.epoch);
+    const [seed = 0, ...seeds] = Array.from({ length: 5 }, () => randomInt(2 ** 32));
+    this.#store = new DuplicateStore(limits, parts.epoch, hashWords(seeds), seed);
   }
 
   /**
@@ -45,8 +45,9 @@ export class PlainDuplicates {
   take({ id }: RequestPacket, datagram: InboundDatagram): boolean {
     const { peer, data, receivedAtMs } = datagram;
     const key = `${peer.key} ${nameOf(id, data)}`;
-    const seen = this.#store.find(key);
-    if (seen === undefined) {
+    const isRunning = this.#store.find(key) !== undefined;
+    const ended = isRunning ? undefined : this.#store.recall(key);
+    if (!isRunning && ended === undefined) {
       const record = new PlainRecord(key, receivedAtMs);
       // Without room for it, it runs as UDP brings it.
       if (this.#store.add(record)) datagram.record = record;
@@ -54,9 +55,9 @@ export class PlainDuplicates {
     }
     const { counts, endpoint } = this.parts;
     counts.duplicates++;
-    if (seen.body === undefined) return false;
+    if (ended?.body === undefined) return false;
     counts.duplicatesAnswered++;
-    endpoint.answer(seen.body, peer);
+    endpoint.answer(ended.body, peer);
     return false;
   }
 
@@ -71,8 +72,8 @@ export class PlainDuplicates {
       record.isStream = true;
       return;
     }
-    if (!record.isStream) this.#store.keep(record, data);
-    this.#store.finish(record, this.parts.scheduler.now());
+    const body = record.isStream ? undefined : data;
+    this.#store.finish(record, { mark: 0, note: undefined, body }, this.parts.scheduler.now());
     if (this.#watch.dueMs === Infinity) this.#aim();
   }
 

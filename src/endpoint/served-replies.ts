@@ -10,8 +10,6 @@ import type { Fate } from './uplink.js';
 
 /** What the sender of replies tells the serving half. */
 export interface ReplyEvents {
-  /** A single reply is about to be sent, and is to be kept. */
-  onReply(served: Served, body: Uint8Array): void;
   /** A stream, or a large reply, begins. */
   onStream(served: Served): void;
   /** All of it has arrived, or the client wants nothing more of it. */
@@ -63,7 +61,7 @@ export class ServedReplies {
     if (!checkSize(this.parts, body.length)) return false;
     served.state = 'replying';
     served.fate = fate;
-    this.events.onReply(served, body);
+    served.body = body;
     const passage = packet.code === undefined ? served.passage : REFUSAL_PASSAGE;
     this.parts.endpoint.answer(body, served.peer, served, passage);
     return true;

@@ -1,4 +1,3 @@
-import { Fifo } from '../common/fifo.js';
 import type { DuplicateStore } from '../exchange/duplicate-store.js';
 import { Watch } from './deadlines.js';
 import type { ExchangeParts } from './exchange-parts.js';
@@ -8,8 +7,9 @@ import type { UnprovenQuestions } from './unproven-questions.js';
 
 /** What a serving side does by the clock: says unasked that requests run, minds leases, forgets what is old. */
 export class ServedWatch {
-  /** In the order in which they came. One timer for all: most are over before their time. */
-  readonly #young = new Fifo<Served>();
+  /** Those that came lately, linked: most are over before their time, and are let go of then. */
+  #oldest: Served | undefined;
+  #youngest: Served | undefined;
   readonly #youngWatch = new Watch((nowMs) => this.#announce(nowMs));
   readonly #storeWatch = new Watch((nowMs) => this.#forget(nowMs));
 
@@ -24,12 +24,16 @@ export class ServedWatch {
 
   /** A question has come. */
   onOpen(served: Served): void {
-    this.#young.push(served);
+    served.older = this.#youngest;
+    if (this.#youngest === undefined) this.#oldest = served;
+    else this.#youngest.younger = served;
+    this.#youngest = served;
     if (this.#youngWatch.dueMs === Infinity) this.#aimYoung(served);
   }
 
   /** A question is over, and ages. */
-  onFinished(): void {
+  onFinished(served: Served): void {
+    this.#letGo(served);
     if (this.#storeWatch.dueMs === Infinity) this.#aimStore();
   }
 
@@ -39,13 +43,23 @@ export class ServedWatch {
   }
 
   #announce(nowMs: number): void {
-    for (let head = this.#young.peek(); head !== undefined; head = this.#young.peek()) {
-      if (head.isOpen && head.arrivedMs + UNASKED_MS > nowMs) return this.#aimYoung(head);
-      this.#young.shift();
-      if (!head.isOpen) continue;
+    for (let head = this.#oldest; head !== undefined; head = this.#oldest) {
+      if (head.arrivedMs + UNASKED_MS > nowMs) return this.#aimYoung(head);
+      this.#letGo(head);
       if (head.state !== 'streaming') this.words.pending(head);
       this.aimLease(head);
     }
+  }
+
+  #letGo(served: Served): void {
+    const { older, younger } = served;
+    if (older === undefined && this.#oldest !== served) return;
+    if (older === undefined) this.#oldest = younger;
+    else older.younger = younger;
+    if (younger === undefined) this.#youngest = older;
+    else younger.older = older;
+    served.older = undefined;
+    served.younger = undefined;
   }
 
   #forget(nowMs: number): void {
@@ -58,7 +72,7 @@ export class ServedWatch {
     // It looks at all of them: not each time that something is forgotten.
     if (this.store.entries > 0 && nowMs - this.#sweptMs < SWEEP_EVERY_MS) return;
     this.#sweptMs = nowMs;
-    this.unproven.sweep((served) => this.store.find(served.key) === served);
+    this.unproven.sweep(({ key }) => this.store.remembers(key));
   }
 
   #aimYoung({ arrivedMs }: Served): void {

@@ -2,6 +2,7 @@ import type { GoneReason } from '../codec/frame.js';
 import type { RequestStamp } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { StoredRequest } from '../exchange/duplicate-store.js';
+import type { FinishedRequest } from '../exchange/finished-requests.js';
 import type { PeerPath } from '../exchange/peer-path.js';
 import { Timed } from './deadlines.js';
 import { DatagramDroppedError, NobodyWaitsError, UnprovenAddressError } from './endpoint.errors.js';
@@ -66,6 +67,9 @@ export class Served extends Timed implements StoredRequest, Fate {
   isRunningUnproven = false;
   /** The address that must prove itself before all of it is answered. */
   unprovenKey: string | undefined;
+  /** Its neighbours among those that came lately. */
+  younger: Served | undefined;
+  older: Served | undefined;
   /** The word that it runs waits in our own queue. */
   isPendingQueued = false;
   /** When its client was heard last. */
@@ -109,6 +113,21 @@ export class Served extends Timed implements StoredRequest, Fate {
     this.patienceEndMs = Math.max(this.patienceEndMs, receivedMs + stamp.patienceMs);
   }
 
+  /** What is remembered of it. */
+  ended(): FinishedRequest {
+    const body = this.state === 'replied' ? this.body : undefined;
+    return { mark: STATES.indexOf(this.state), note: this.refusal ?? this.passage, body };
+  }
+
+  /** It is as it was when it ended. */
+  recall({ mark, note, body }: FinishedRequest, nowMs: number): void {
+    this.state = STATES[mark] ?? 'expired';
+    if (typeof note === 'string') this.refusal = note as GoneReason;
+    else this.passage = note as Passage;
+    this.body = body;
+    this.finishedMs = nowMs;
+  }
+
   /** Whether a handler works on it, or its reply has not left. */
   get isOpen(): boolean {
     return this.state === 'running' || this.state === 'replying' || this.state === 'streaming';
@@ -142,7 +161,8 @@ export class Served extends Timed implements StoredRequest, Fate {
       this.owner.onReplyLeft(this, this.receivedMs);
       return fate?.left(this.receivedMs);
     }
-    if (this.state === 'replying') this.state = this.finishedMs === undefined ? 'running' : 'replied';
+    if (this.state === 'replying' && this.finishedMs === undefined) this.state = 'running';
+    else if (this.state === 'replying') this.owner.onReplyLeft(this, this.receivedMs);
     fate?.dropped(error);
   }
 
@@ -156,3 +176,15 @@ export class Served extends Timed implements StoredRequest, Fate {
     return fate;
   }
 }
+
+const STATES: readonly ServedState[] = [
+  'running',
+  'replying',
+  'replied',
+  'streaming',
+  'delivered',
+  'received',
+  'refused',
+  'cancelled',
+  'expired',
+];

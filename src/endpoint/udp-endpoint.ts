@@ -10,6 +10,7 @@ import type { EndpointOptions } from './endpoint.options.js';
 import { HostCache, type PeerLike } from './host-cache.js';
 import { kernelDropsOf } from './kernel-drops.js';
 import { USUAL_PASSAGE, type Passage } from './passage.js';
+import { SourceFilter } from './source-filter.js';
 import type { DirectionThrottle } from './throttle.js';
 import type { UdpEnvironment } from './udp-environment.js';
 import { Uplink, type Fate, type Outbound } from './uplink.js';
@@ -22,12 +23,16 @@ import { WorkCount } from './work-count.js';
 export class UdpEndpoint {
   readonly upload: DirectionThrottle;
   readonly download: DirectionThrottle;
+  /** Whose datagrams are taken. */
+  readonly filter: SourceFilter;
   /** Takes what has passed the download gate; must not throw. */
   onDatagram: (datagram: InboundDatagram) => void = ignore;
   /** Whether a datagram that must wait is the reply to a request of ours: within its peer's share it goes first. */
   isAwaited: (datagram: InboundDatagram) => boolean = no;
   /** Answers a datagram above the download limit with a short error, and tells whether it did. Must not throw. */
   turnAway: (datagram: InboundDatagram) => boolean = no;
+  /** Told why the reader of a datagram's bytes had to drop it. Must not throw. */
+  onUnread: (reason: string) => void = ignore;
   /** Called when the machine of a connected peer says that nobody listens. */
   onUnreachable: (error: Error) => void = ignore;
   /** Called when `socket.signal` is aborted: whoever owns more than the endpoint closes all of it. */
@@ -77,9 +82,11 @@ export class UdpEndpoint {
       transmit: (batch) => this.#socket.send(batch),
       onUnreachable: (error) => this.onUnreachable(error),
     });
+    this.filter = new SourceFilter(options.sources);
     this.#downlink = new Downlink(told, {
       scheduler,
       events,
+      filter: this.filter,
       deliver: (datagram) => {
         this.validation.received(datagram.peer, datagram.data.length);
         this.onDatagram(datagram);
@@ -194,6 +201,7 @@ export class UdpEndpoint {
   /** Counts a datagram that the reader of its bytes had to drop. */
   countDrop(datagram: InboundDatagram, reason: string): void {
     this.#downlink.drop(datagram, reason);
+    this.onUnread(reason);
   }
 
   /** Closes the socket and settles every promise; what still waits is dropped. May be called twice. */

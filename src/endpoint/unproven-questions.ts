@@ -6,7 +6,8 @@ import type { Served } from './served.js';
  * whose answers are kept back until then.
  */
 export class UnprovenQuestions {
-  readonly #byPeer = new Map<string, Set<Served>>();
+  /** By address, then by request. */
+  readonly #byPeer = new Map<string, Map<string, Served>>();
   #running = 0;
 
   /** A question that is about to run. @returns false when too many do: it must not */
@@ -33,7 +34,7 @@ export class UnprovenQuestions {
 
   /** An address has proved itself. @returns what it asked, and is to be answered now */
   proved({ key }: PeerAddress): readonly Served[] {
-    const asked = [...(this.#byPeer.get(key) ?? [])];
+    const asked = [...(this.#byPeer.get(key)?.values() ?? [])];
     this.#byPeer.delete(key);
     for (const served of asked) {
       this.#stopCounting(served);
@@ -45,7 +46,7 @@ export class UnprovenQuestions {
   /** Lets go of those that are not remembered any more. */
   sweep(isRemembered: (served: Served) => boolean): void {
     for (const [key, asked] of this.#byPeer) {
-      for (const served of asked) if (!isRemembered(served)) this.#remove(key, served);
+      for (const served of asked.values()) if (!isRemembered(served)) this.#remove(key, served);
     }
   }
 
@@ -61,15 +62,17 @@ export class UnprovenQuestions {
     if (served.unprovenKey !== key) this.#remove(served.unprovenKey, served);
     served.unprovenKey = key;
     const asked = this.#byPeer.get(key);
-    if (asked === undefined) this.#byPeer.set(key, new Set([served]));
-    else asked.add(served);
+    if (asked === undefined) this.#byPeer.set(key, new Map([[served.key, served]]));
+    else asked.set(served.key, served);
   }
 
   #remove(key: string | undefined, served: Served): void {
     if (key === undefined) return;
     served.unprovenKey = undefined;
     const asked = this.#byPeer.get(key);
-    if (asked?.delete(served) === true && asked.size === 0) this.#byPeer.delete(key);
+    if (asked?.get(served.key) !== served) return;
+    asked.delete(served.key);
+    if (asked.size === 0) this.#byPeer.delete(key);
   }
 
   #stopCounting(served: Served): void {

@@ -1,17 +1,15 @@
-import { Fifo } from '../common/fifo.js';
+import { FinishedRequests, type FinishedRequest } from './finished-requests.js';
+import type { WordsOf } from './key-words.js';
+import { PresentRequests } from './present-requests.js';
 
-/** A request that was seen. Fields without `readonly` are the store's own. */
+/** A request that was seen. */
 export interface StoredRequest {
-  /** Client instance and id. */
+  /** Names it among those of all clients. */
   readonly key: string;
   /** When its first copy arrived, monotonic milliseconds. */
   readonly arrivedMs: number;
   /** Whether it came from an address that has proved itself; others share a small part of the room. */
   readonly isValidated: boolean;
-  /** Its reply, to be said again; `undefined` before there is one, and when that was evicted. */
-  body: Uint8Array | undefined;
-  /** When its handler was done; `undefined` while it runs. */
-  finishedMs: number | undefined;
 }
 
 export interface DuplicateLimits {
@@ -31,24 +29,51 @@ export interface DuplicateLimits {
  * a new one by its age: see {@link mayHaveRun}.
  */
 export class DuplicateStore<R extends StoredRequest> {
-  readonly #byKey = new Map<string, R>();
-  readonly #proved: Partition<R>;
-  readonly #others: Partition<R>;
+  /** Those that run, and those whose reply is about to be said again. */
+  readonly #present: PresentRequests<R>;
+  readonly #proved: Partition;
+  readonly #others: Partition;
+  readonly #words = new Uint32Array(4);
   /** The latest arrival of a request that was forgotten. */
   #forgottenMs = -Infinity;
 
-  /** @param epoch the life of this server, never 0 */
+  /**
+   * @param epoch the life of this server, never 0
+   * @param wordsOf how keys become 128 bits
+   * @param seed 32 random bits
+   */
   constructor(
     private readonly limits: DuplicateLimits,
     readonly epoch: number,
+    private readonly wordsOf: WordsOf,
+    seed: number,
   ) {
     const { maxBytes, maxEntries } = limits;
-    this.#proved = new Partition(maxBytes, maxEntries);
-    this.#others = new Partition(maxBytes * SHARE_OF_OTHERS, Math.ceil(maxEntries * SHARE_OF_OTHERS));
+    this.#present = new PresentRequests(seed);
+    this.#proved = new Partition(maxBytes, maxEntries, seed);
+    this.#others = new Partition(
+      Math.floor(maxBytes * SHARE_OF_OTHERS),
+      Math.ceil(maxEntries * SHARE_OF_OTHERS),
+      seed,
+    );
   }
 
+  /** One that runs, or whose reply is about to be said again. */
   find(key: string): R | undefined {
-    return this.#byKey.get(key);
+    return this.#present.get(this.#wordsOf(key));
+  }
+
+  /** What is remembered of one that has ended, as copies. */
+  recall(key: string): FinishedRequest | undefined {
+    const words = this.#wordsOf(key);
+    return this.#others.finished.get(words) ?? this.#proved.finished.get(words);
+  }
+
+  /** Whether a request that was added is known of still. */
+  remembers(key: string): boolean {
+    const words = this.#wordsOf(key);
+    const isPresent = this.#present.get(words) !== undefined;
+    return isPresent || this.#others.finished.has(words) || this.#proved.finished.has(words);
   }
 
   /**
@@ -74,136 +99,100 @@ export class DuplicateStore<R extends StoredRequest> {
     const partition = this.#partitionOf(request);
     if (!request.isValidated && partition.isFull) return false;
     if (partition.entries >= partition.maxEntries && !this.#forgetOldest(partition)) return false;
-    partition.entries++;
-    this.#byKey.set(request.key, request);
+    partition.running++;
+    this.#present.set(this.#wordsOf(request.key), request);
     return true;
   }
 
-  /** Keeps a reply, in place of one that was kept before. */
-  keep(request: R, body: Uint8Array): void {
-    if (this.#byKey.get(request.key) !== request) return;
+  /** It is over: from now on it ages. What it was is kept in short, its reply as a copy. */
+  finish(request: R, ended: FinishedRequest, nowMs: number): void {
+    const words = this.#wordsOf(request.key);
+    if (!this.#present.delete(words, request)) return;
     const partition = this.#partitionOf(request);
-    if (request.body === undefined) partition.bodies.push(request);
-    else partition.bytes -= request.body.length;
-    request.body = body;
-    partition.bytes += body.length;
-    while (partition.bytes > partition.maxBytes) if (!partition.evictBody()) break;
+    partition.running--;
+    partition.finished.push(words, ended, request.arrivedMs, nowMs);
   }
 
-  /** The handler is done: from now on the request ages. */
-  finish(request: R, nowMs: number): void {
-    if (request.finishedMs !== undefined || this.#byKey.get(request.key) !== request) return;
-    request.finishedMs = nowMs;
-    this.#partitionOf(request).finished.push(request);
+  /** One that has ended is busy once more: {@link find} knows it until it is {@link release}d. */
+  readmit(request: R): void {
+    this.#present.set(this.#wordsOf(request.key), request);
   }
 
-  /** Drops the reply of a request, which the client has, and goes on remembering its id. */
-  dropBody(request: R): void {
-    if (request.body === undefined) return;
-    this.#partitionOf(request).bytes -= request.body.length;
-    request.body = undefined;
+  release(request: R): void {
+    this.#present.delete(this.#wordsOf(request.key), request);
   }
 
   /** Takes out a request that has not run, as if it had never come. */
   revoke(request: R): void {
-    if (this.#byKey.get(request.key) !== request) return;
-    this.#byKey.delete(request.key);
-    this.dropBody(request);
-    this.#partitionOf(request).entries--;
+    if (this.#present.delete(this.#wordsOf(request.key), request)) this.#partitionOf(request).running--;
   }
 
   /** Forgets requests whose time is up. */
   expire(nowMs: number): void {
     for (const partition of [this.#proved, this.#others]) {
-      for (let head = partition.oldest; head !== undefined; head = partition.oldest) {
-        if ((head.finishedMs ?? Infinity) + this.limits.maxAgeMs > nowMs) break;
-        this.#forgetOldest(partition);
-      }
+      while (partition.finished.firstEndedMs + this.limits.maxAgeMs <= nowMs) this.#forgetOldest(partition);
     }
   }
 
   /** When `expire` will next have something; `Infinity` for never. */
   get nextExpiryMs(): number {
-    const proved = this.#proved.oldest?.finishedMs ?? Infinity;
-    const others = this.#others.oldest?.finishedMs ?? Infinity;
-    return Math.min(proved, others) + this.limits.maxAgeMs;
+    const { finished: proved } = this.#proved;
+    const { finished: others } = this.#others;
+    return Math.min(proved.firstEndedMs, others.firstEndedMs) + this.limits.maxAgeMs;
   }
 
   /** Requests that are remembered. */
   get entries(): number {
-    return this.#byKey.size;
+    return this.#proved.entries + this.#others.entries;
   }
 
   /** Bytes of stored replies. */
   get bytes(): number {
-    return this.#proved.bytes + this.#others.bytes;
+    return this.#proved.finished.bytes + this.#others.finished.bytes;
   }
 
-  values(): IterableIterator<R> {
-    return this.#byKey.values();
+  /** Those that run. */
+  values(): readonly R[] {
+    return this.#present.values();
   }
 
-  #forgetOldest(partition: Partition<R>): boolean {
-    const request = partition.oldest;
-    if (request === undefined) return false;
-    partition.finished.shift();
-    partition.entries--;
-    this.dropBody(request);
-    partition.skipDropped();
-    this.#byKey.delete(request.key);
-    this.#forgottenMs = Math.max(this.#forgottenMs, request.arrivedMs);
+  #forgetOldest(partition: Partition): boolean {
+    const arrivedMs = partition.finished.forgetFirst();
+    if (arrivedMs === -Infinity) return false;
+    this.#forgottenMs = Math.max(this.#forgottenMs, arrivedMs);
     return true;
   }
 
-  #partitionOf({ isValidated }: R): Partition<R> {
+  #partitionOf({ isValidated }: R): Partition {
     return isValidated ? this.#proved : this.#others;
+  }
+
+  #wordsOf(key: string): Uint32Array {
+    this.wordsOf(key, this.#words);
+    return this.#words;
   }
 }
 
 /** The room of one kind of peers. */
-class Partition<R extends StoredRequest> {
-  bytes = 0;
-  entries = 0;
-  /** In the order in which they ended. */
-  readonly finished = new Fifo<R>();
-  /** In the order in which their replies came. */
-  readonly bodies = new Fifo<R>();
+class Partition {
+  running = 0;
+  readonly finished: FinishedRequests;
 
   constructor(
     readonly maxBytes: number,
     readonly maxEntries: number,
-  ) {}
+    seed: number,
+  ) {
+    this.finished = new FinishedRequests(maxEntries, maxBytes, seed);
+  }
+
+  get entries(): number {
+    return this.running + this.finished.size;
+  }
 
   /** Half of the bytes are left for those that are in already. */
   get isFull(): boolean {
-    return this.entries >= this.maxEntries || this.bytes > this.maxBytes / 2;
-  }
-
-  /** The one that ended first. */
-  get oldest(): R | undefined {
-    return this.finished.peek();
-  }
-
-  /** Lets go of requests at the head of the line whose replies are gone. */
-  skipDropped(): void {
-    for (
-      let head = this.bodies.peek();
-      head !== undefined && head.body === undefined;
-      head = this.bodies.peek()
-    ) {
-      this.bodies.shift();
-    }
-  }
-
-  /** Drops the oldest reply that is still there. @returns false when there is none */
-  evictBody(): boolean {
-    for (let request = this.bodies.shift(); request !== undefined; request = this.bodies.shift()) {
-      if (request.body === undefined) continue;
-      this.bytes -= request.body.length;
-      request.body = undefined;
-      return true;
-    }
-    return false;
+    return this.entries >= this.maxEntries || this.finished.bytes > this.maxBytes / 2;
   }
 }
 

@@ -40,8 +40,8 @@ const addressPortKey: PeerKeyOf = (peer) => peer.key;
 const prefixKey: PeerKeyOf = ({ address, family }) =>
   family === 'IPv4' ? `${address.slice(0, address.lastIndexOf('.'))}.0/24` : `${ipv6Prefix(address)}::/64`;
 
-/** The first four groups of an address, with the zone of one that is known on a link only. */
-function ipv6Prefix(address: string): string {
+/** The first four groups of an IPv6 address, with the zone of one that is known on a link only. */
+export function ipv6Prefix(address: string): string {
   const [literal = '', zone] = address.split('%');
   const [front = '', back] = literal.split('::');
   const groups = front === '' ? [] : front.split(':');

@@ -167,6 +167,10 @@ export interface ExchangeStats {
 export interface HandlerStats {
   /** Handlers and reply streams that run now. */
   readonly running: number;
+  /** Packets that wait because `maxConcurrentHandlers` run. */
+  readonly waiting: number;
+  /** What these take of `maxWaitingBytes`. */
+  readonly waitingBytes: number;
   /** Requests that no handler takes. */
   readonly unhandledRequests: number;
   /** Events and raw datagrams that no handler takes. */
@@ -175,6 +179,10 @@ export interface HandlerStats {
   readonly refusedClosing: number;
   /** Requests refused because what waits to leave takes longer than `queue.busyAfter`. */
   readonly refusedBusy: number;
+  /** Requests, events and raw datagrams refused because `maxConcurrentHandlers` run and `maxWaitingBytes` wait. */
+  readonly refusedFull: number;
+  /** Requests and confirmable events whose client no longer waited when their turn came: they did not run. */
+  readonly tooLate: number;
   /** Handlers that failed with an error. */
   readonly failures: number;
   /** Replies that could not be sent. */

@@ -309,9 +309,16 @@ function copyOf<T>(value: T): T {
   // Not value.slice(): that of a Buffer copies nothing.
   if (value instanceof Uint8Array) return Uint8Array.prototype.slice.call(value) as T & Uint8Array;
   if (Array.isArray(value)) return value.map(copyOf) as T;
-  const copy = Object.create(Object.getPrototypeOf(value) as object) as Record<string, unknown>;
-  for (const [key, field] of Object.entries(value)) copy[key] = copyOf(field);
-  return copy as T;
+  // Defined, not assigned: a key may be called __proto__.
+  const fields = Object.entries(value).map(([key, field]) => [key, own(copyOf(field))]);
+  return Object.create(
+    Object.getPrototypeOf(value) as object,
+    Object.fromEntries(fields) as PropertyDescriptorMap,
+  ) as T;
+}
+
+function own(value: unknown): PropertyDescriptor {
+  return { value, enumerable: true, configurable: true, writable: true };
 }
 
 function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {

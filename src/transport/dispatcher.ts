@@ -1,4 +1,5 @@
 import type { BaseRpcContext, ConsumerDeserializer, ConsumerSerializer } from '@nestjs/microservices';
+import { PlacedSet } from '../common/placed-set.js';
 import type { EventPacket, InboundPacket, RawPacket, RequestPacket, TransportCode } from '../codec/packet.js';
 import { BUSY } from '../endpoint/busy-replies.js';
 import type { UnprovenAddressError } from '../endpoint/endpoint.errors.js';
@@ -8,6 +9,7 @@ import type { Scheduler } from '../endpoint/scheduler.js';
 import type { Served } from '../endpoint/served.js';
 import type { InboundDatagram } from '../endpoint/downlink.js';
 import type { HandlerStats } from '../telemetry/stats.js';
+import { HandlerPlaces, type HandlerLimits, type Standing, type Visitor } from './handler-places.js';
 import type { HandlerRegistry, RoutedHandler } from './handler-registry.js';
 import { DATAGRAM_ROUTE } from './on-datagram.decorator.js';
 import { NoReplies, RawReplies, RequestReplies, type ReplyForm } from './reply-form.js';
@@ -19,6 +21,7 @@ export interface DispatcherParts {
   readonly channel: PacketChannel;
   readonly scheduler: Scheduler;
   readonly handlers: HandlerRegistry;
+  readonly limits: HandlerLimits;
   readonly serializer: ConsumerSerializer | undefined;
   readonly deserializer: ConsumerDeserializer | undefined;
   /** Nest's processing hooks around a handler. */
@@ -36,12 +39,16 @@ export class Dispatcher implements PumpOwner {
   readonly channel: PacketChannel;
   readonly scheduler: Scheduler;
   readonly serializer: ConsumerSerializer | undefined;
-  readonly #running = new Set<ReplyPump>();
+  /** Where handlers run, and packets wait for that. */
+  readonly places: HandlerPlaces;
+  readonly #running = new PlacedSet<ReplyPump>();
   readonly #counts = {
     unhandledRequests: 0,
     unhandledEvents: 0,
     refusedClosing: 0,
     refusedBusy: 0,
+    refusedFull: 0,
+    tooLate: 0,
     failures: 0,
     lostReplies: 0,
   };
@@ -52,6 +59,7 @@ export class Dispatcher implements PumpOwner {
     this.channel = parts.channel;
     this.scheduler = parts.scheduler;
     this.serializer = parts.serializer;
+    this.places = new HandlerPlaces(parts.limits);
   }
 
   /** Takes one packet. Never throws. @param served its record, when it came over the exchange */
@@ -63,20 +71,31 @@ export class Dispatcher implements PumpOwner {
   };
 
   /** Asked of questions over the exchange before they are taken: their clients come again when told so. */
-  readonly admit: Admission = ({ peer }, packet) => {
+  readonly admit: Admission = ({ peer, data }, packet) => {
+    const handlers = packet === undefined ? undefined : this.parts.handlers.find(packet.pattern);
+    // What no handler takes needs no place. Of a message in part nobody knows yet.
+    const places = handlers?.length ?? 1;
+    if (places > 0 && !this.places.hasRoom(peer, data.length, places)) {
+      this.#counts.refusedFull++;
+      return this.#retryAfter(FULL_RETRY_MS);
+    }
     if (packet?.kind === 'event') return 0;
-    const handler = packet === undefined ? undefined : this.parts.handlers.find(packet.pattern)[0];
-    const busyMs = this.channel.endpoint.busyForMs(peer, handler?.passage ?? USUAL_PASSAGE);
+    const busyMs = this.channel.endpoint.busyForMs(peer, handlers?.[0]?.passage ?? USUAL_PASSAGE);
     if (busyMs === 0) return 0;
     this.#counts.refusedBusy++;
-    // Their clients ask again by themselves: what is told to all of them would be taken from the answers.
-    if (!this.channel.busyReplies.tryTake(BUSY_FRAME_BYTES)) return Infinity;
-    return Math.min(LONGEST_RETRY_MS, Math.max(SHORTEST_RETRY_MS, busyMs));
+    return this.#retryAfter(Math.min(LONGEST_RETRY_MS, Math.max(SHORTEST_RETRY_MS, busyMs)));
   };
 
-  /** Refuses what comes from now on. */
+  /** Asked of questions over the exchange whose address has not proved itself. */
+  readonly hasPlace = (packet: RequestPacket | EventPacket, { peer }: InboundDatagram): boolean => {
+    const places = this.parts.handlers.find(packet.pattern).length;
+    return places === 0 || this.places.mayBegin(peer, places);
+  };
+
+  /** Refuses what comes from now on, and what has not begun. */
   stopIntake(): void {
     this.#isClosing = true;
+    this.places.dismiss();
   }
 
   /** Resolves when no handler runs. */
@@ -91,16 +110,19 @@ export class Dispatcher implements PumpOwner {
    */
   abort(): boolean {
     const isBusy = this.#running.size > 0;
-    for (const pump of this.#running) pump.refuse('closing', CLOSING);
+    for (const pump of this.#running.values()) pump.refuse('closing', CLOSING);
     return isBusy;
   }
 
   stats(): HandlerStats {
-    return Object.freeze({ running: this.#running.size, ...this.#counts });
+    const { waiting, waitingBytes } = this.places;
+    return Object.freeze({ running: this.#running.size, waiting, waitingBytes, ...this.#counts });
   }
 
   onPumpEnd(pump: ReplyPump): void {
-    this.#running.delete(pump);
+    // A refusal takes no place.
+    if (!this.#running.delete(pump)) return;
+    this.places.leave(pump.standing);
     if (this.#running.size > 0 || this.#onIdle.length === 0) return;
     for (const tell of this.#onIdle) tell();
     this.#onIdle = [];
@@ -134,6 +156,8 @@ export class Dispatcher implements PumpOwner {
         message,
       )) as Partial<RequestPacket>;
       const question = { pattern, data, metadata };
+      // Given up meanwhile: nothing that cancel() could have stopped was there yet.
+      if (served?.isOpen === false) return;
       if (this.#isClosing) this.#refuse(packet, datagram, 'closing', served);
       else if (id === undefined) this.#handle({ kind: 'event', ...question }, datagram, served);
       else this.#handle({ kind: 'request', id, ...question }, datagram, served);
@@ -155,28 +179,56 @@ export class Dispatcher implements PumpOwner {
       return this.#refuseBusy(packet, datagram);
     }
     if (served !== undefined) served.passage = first.passage;
-    if (packet.kind === 'event' && served !== undefined) this.channel.received(served);
-    const name = this.parts.nameOf(packet.pattern);
-    handlers.forEach((handler, index) => {
-      // Several handlers of one event that somebody sends as a request: the first one answers.
-      const form = packet.kind === 'request' && index === 0 ? new RequestReplies(packet.id) : SILENCE;
-      this.#run(
-        handler,
-        packet,
-        name,
-        packet.metadata,
-        form,
-        datagram,
-        form === SILENCE ? undefined : served,
-      );
+    this.#enter(packet, datagram, served, handlers.length, (standing) => {
+      if (packet.kind === 'event' && served !== undefined) this.channel.received(served);
+      const name = this.parts.nameOf(packet.pattern);
+      handlers.forEach((handler, index) => {
+        // Several handlers of one event that somebody sends as a request: the first one answers.
+        const form = packet.kind === 'request' && index === 0 ? new RequestReplies(packet.id) : SILENCE;
+        const record = form === SILENCE ? undefined : served;
+        this.#run(handler, packet, name, packet.metadata, form, datagram, standing, record);
+      });
     });
   }
 
   #handleRaw(packet: RawPacket, datagram: InboundDatagram): void {
-    if (this.parts.handlers.raw.length === 0) this.#refuse(packet, datagram, 'no-handler');
-    for (const handler of this.parts.handlers.raw) {
-      this.#run(handler, packet, DATAGRAM_ROUTE, undefined, RAW, datagram);
-    }
+    const { raw } = this.parts.handlers;
+    if (raw.length === 0) return this.#refuse(packet, datagram, 'no-handler');
+    this.#enter(packet, datagram, undefined, raw.length, (standing) => {
+      for (const handler of raw) {
+        this.#run(handler, packet, DATAGRAM_ROUTE, undefined, RAW, datagram, standing);
+      }
+    });
+  }
+
+  /** Begins, waits for its turn, or is refused. */
+  #enter(
+    packet: InboundPacket,
+    datagram: InboundDatagram,
+    served: Served | undefined,
+    places: number,
+    begin: (standing: Standing) => void,
+  ): void {
+    const { peer, data } = datagram;
+    const standing = this.places.tryTake(peer, places);
+    if (standing !== undefined) return begin(standing);
+    const visitor: Visitor = {
+      peer,
+      bytes: data.length,
+      places,
+      begin: (standing) => {
+        if (served !== undefined && this.scheduler.now() > served.patienceEndMs) {
+          this.#giveUp(packet, datagram, served);
+          return false;
+        }
+        begin(standing);
+        return true;
+      },
+      dismissed: () => this.#refuse(packet, datagram, 'closing', served),
+    };
+    const ticket = this.places.wait(visitor);
+    if (ticket === undefined) this.#refuseFull(packet, datagram, served);
+    else if (served !== undefined) served.worker = { cancel: () => this.places.withdraw(ticket) };
   }
 
   #run(
@@ -186,10 +238,12 @@ export class Dispatcher implements PumpOwner {
     metadata: EventPacket['metadata'],
     form: ReplyForm,
     datagram: InboundDatagram,
+    standing: Standing,
     served?: Served,
   ): void {
     const pump = new ReplyPump(this, form, packet, datagram, passage, served);
     const context = new UdpContext(datagram, pattern, metadata, pump);
+    pump.standing = standing;
     this.#running.add(pump);
     const run = async (): Promise<void> => {
       try {
@@ -233,8 +287,37 @@ export class Dispatcher implements PumpOwner {
   /** Work whose answer would come too late is better not begun; most are told, within a budget of its own. */
   #refuseBusy(packet: RequestPacket, datagram: InboundDatagram): void {
     this.#counts.refusedBusy++;
+    this.#sayBusy(packet, datagram);
+  }
+
+  /** Too many handlers run, and too much waits for them. */
+  #refuseFull(packet: InboundPacket, datagram: InboundDatagram, served: Served | undefined): void {
+    this.#counts.refusedFull++;
+    // Let in before there was so much: its client does not ask again.
+    if (served !== undefined) this.#sayOverflow(packet, datagram, served);
+    else if (packet.kind === 'request') this.#sayBusy(packet, datagram);
+    else this.channel.endpoint.countDrop(datagram, 'busy');
+  }
+
+  /** Its turn has come too late: its client waits no longer, and is not answered. */
+  #giveUp(packet: InboundPacket, datagram: InboundDatagram, served: Served): void {
+    this.#counts.tooLate++;
+    this.#sayOverflow(packet, datagram, served);
+  }
+
+  #sayBusy(packet: RequestPacket, datagram: InboundDatagram): void {
     if (this.channel.busyReplies.tryTake()) this.#answer(packet, datagram, 'busy', BUSY);
     else this.channel.endpoint.countDrop(datagram, 'busy');
+  }
+
+  #sayOverflow(packet: InboundPacket, datagram: InboundDatagram, served: Served): void {
+    if (packet.kind === 'request') this.#answer(packet, datagram, 'busy', BUSY, served);
+    else this.channel.refuseEvent(served, 'overflow');
+  }
+
+  /** Their clients ask again by themselves: what is told to all of them would be taken from the answers. */
+  #retryAfter(milliseconds: number): number {
+    return this.channel.busyReplies.tryTake(BUSY_FRAME_BYTES) ? milliseconds : Infinity;
   }
 
   #answer(
@@ -268,5 +351,8 @@ const BUSY_FRAME_BYTES = 32;
 const SHORTEST_RETRY_MS = 100;
 
 const LONGEST_RETRY_MS = 4000;
+
+// Nobody knows how long handlers take.
+const FULL_RETRY_MS = 500;
 
 const HOOK_FAILED = { status: 'error', message: 'Internal server error' };

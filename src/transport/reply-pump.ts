@@ -5,6 +5,7 @@ import {
 } from '@nestjs/microservices';
 import type { ArgumentsHost } from '@nestjs/common';
 import { catchError, isObservable, of, Subject, takeUntil, type Observable } from 'rxjs';
+import type { Placed } from '../common/placed-set.js';
 import type { InboundPacket, RawPacket, ReplyPacket, TransportCode } from '../codec/packet.js';
 import {
   DatagramDroppedError,
@@ -21,6 +22,7 @@ import type { InboundDatagram } from '../endpoint/downlink.js';
 import type { Served, Worker } from '../endpoint/served.js';
 import type { Fate } from '../endpoint/uplink.js';
 import { flatten, isAsyncIterable, pullFrom } from './async-iterable.js';
+import type { Standing } from './handler-places.js';
 import type { ReplyForm } from './reply-form.js';
 
 /** What a pump needs of the transport that it works for, and what it tells it. */
@@ -44,7 +46,10 @@ export interface PumpOwner {
  * Turns what one handler gives for one packet into replies: a value, an Observable, or an AsyncIterable, which
  * is pulled only as fast as replies leave. A reply that cannot be sent becomes a short error to the peer.
  */
-export class ReplyPump implements Fate, Worker {
+export class ReplyPump implements Fate, Worker, Placed {
+  place = -1;
+  /** Of the peer, when its packet came. */
+  standing: Standing = 'known';
   /** Called once at the end: Nest's processing hook. */
   onEnd: (() => void) | undefined;
 

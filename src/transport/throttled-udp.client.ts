@@ -15,6 +15,7 @@ import {
 } from '../endpoint/endpoint.errors.js';
 import { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
+import type { SourceFilter } from '../endpoint/source-filter.js';
 import type { Throttle } from '../endpoint/throttle.js';
 import { UdpEndpoint } from '../endpoint/udp-endpoint.js';
 import { systemEnvironment, type UdpEnvironment } from '../endpoint/udp-environment.js';
@@ -28,6 +29,7 @@ import {
 } from './client.options.js';
 import { ClientCall } from './client-call.js';
 import { drain, within } from './drain.js';
+import { LineLimit } from './line-limit.js';
 import { passageOfClass } from './send.options.js';
 import { UdpRecord, type UdpRecordOptions } from './udp.record.js';
 
@@ -55,6 +57,8 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   readonly upload: Throttle;
   /** The limit on all that arrives. */
   readonly download: Throttle;
+  /** Whose datagrams are taken: replies too. */
+  readonly filter: SourceFilter;
 
   protected readonly logger = new Logger(ThrottledUdpClient.name);
   readonly #call: ResolvedCallOptions;
@@ -62,6 +66,8 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   readonly #channel: PacketChannel;
   readonly #scheduler: Scheduler;
   readonly #inFlight = new Set<ClientCall>();
+  /** Of a socket of its own. */
+  #lines: LineLimit | undefined;
   #failedEvents = 0;
   #connecting: Promise<void> | undefined;
   #isConnected = false;
@@ -90,6 +96,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     }
     this.upload = this.#channel.endpoint.upload;
     this.download = this.#channel.endpoint.download;
+    this.filter = this.#channel.endpoint.filter;
     // Nest's own fields, for whoever extends this class.
     this.initializeSerializer({ serializer: this.#call.serializer } as never);
     this.initializeDeserializer({ deserializer: this.#call.deserializer } as never);
@@ -191,11 +198,12 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   #openChannel(options: ResolvedClientOptions, environment: UdpEnvironment): PacketChannel {
-    const events = new EndpointEvents((error) => this.logger.error(error));
+    const { scheduler, random } = environment;
+    this.#lines = new LineLimit(scheduler, () => this.logger);
+    const events = new EndpointEvents((error) => this.#lines?.error(error));
     const endpoint = new UdpEndpoint(options.endpoint, events, environment);
     endpoint.onAbort = () => void this.close();
     const { codec, maxPendingRequests, exchange } = options;
-    const { scheduler, random } = environment;
     return new PacketChannel(endpoint, codec, scheduler, maxPendingRequests, exchange, random);
   }
 
@@ -321,6 +329,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
       const { options, environment } = this.#own;
       await drain(this.#allTold(), options.drainTimeoutMs, environment.scheduler);
       await this.#channel.close();
+      this.#lines?.close();
     }
     this._status$.next('closed');
   }

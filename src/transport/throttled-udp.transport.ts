@@ -10,6 +10,7 @@ import type { UnprovenAddressError } from '../endpoint/endpoint.errors.js';
 import type { PeerLike } from '../endpoint/host-cache.js';
 import { PacketChannel } from '../endpoint/packet-channel.js';
 import type { Passage } from '../endpoint/passage.js';
+import type { SourceFilter } from '../endpoint/source-filter.js';
 import type { Throttle, UploadThrottle } from '../endpoint/throttle.js';
 import { UdpEndpoint } from '../endpoint/udp-endpoint.js';
 import { systemEnvironment, type UdpEnvironment } from '../endpoint/udp-environment.js';
@@ -18,8 +19,10 @@ import type { BoundAddress, EndpointStats, HandlerStats, PacketStats } from '../
 import type { ThrottledUdpCallOptions } from './client.options.js';
 import { Dispatcher } from './dispatcher.js';
 import { drain } from './drain.js';
+import { DropSummary } from './drop-summary.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { passageOf, type PassageMap } from './handler-terms.js';
+import { LineLimit } from './line-limit.js';
 import { DATAGRAM_ROUTE } from './on-datagram.decorator.js';
 import { ThrottledUdpClient } from './throttled-udp.client.js';
 import { resolveSendOptions, type UdpSendOptions } from './send.options.js';
@@ -50,6 +53,8 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   readonly upload: UploadThrottle;
   /** The limit on all that arrives. */
   readonly download: Throttle;
+  /** Whose datagrams are taken; its lists can be changed while it runs. */
+  readonly filter: SourceFilter;
 
   readonly #options: ResolvedTransportOptions;
   readonly #environment: UdpEnvironment;
@@ -58,6 +63,9 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
   readonly #handlers = new HandlerRegistry((pattern) => this.#routeOf(pattern));
   readonly #passages: PassageMap = new WeakMap();
   readonly #dispatcher: Dispatcher;
+  /** Takes whatever peers can make this transport say. */
+  readonly #lines: LineLimit;
+  readonly #dropSummary: DropSummary;
   #hasWarnedOfUnproven = false;
   #drainEndsMs: number | undefined;
   #intakeStopped: Promise<void> | undefined;
@@ -75,7 +83,9 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     this.transportId = getTransportId(this.#options.name);
     const { endpoint, codec, exchange, serializer, deserializer, maxPendingRequests } = this.#options;
     const { scheduler } = environment;
-    const events = new EndpointEvents((error) => this.logger.error(error));
+    this.#lines = new LineLimit(scheduler, () => this.logger);
+    this.#dropSummary = new DropSummary(scheduler, (line) => this.logger.warn(line));
+    const events = new EndpointEvents((error) => this.#lines.error(error));
     this.#endpoint = new UdpEndpoint(endpoint, events, environment);
     this.#channel = new PacketChannel(
       this.#endpoint,
@@ -89,18 +99,22 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       channel: this.#channel,
       scheduler,
       handlers: this.#handlers,
+      limits: this.#options.handlers,
       serializer,
       deserializer,
       onStart: (context, run) => this.onProcessingStartHook(this.transportId, context, run),
       onEnd: (context) => this.onProcessingEndHook?.(this.transportId, context),
       nameOf: nameOfPattern,
-      logError: (error) => this.logger.error(error),
+      logError: (error) => this.#lines.error(error),
       onUnproven: (error) => this.#warnOfUnproven(error),
     });
+    this.#dispatcher.places.isProven = (peer) => this.#endpoint.validation.isProven(peer);
     this.#endpoint.onAbort = () => void this.close();
+    this.#endpoint.onUnread = (reason) => this.#dropSummary.count(reason);
     this.upload = this.#endpoint.upload;
     this.#endpoint.upload.findPassage = (pattern) => this.#handlers.find(pattern)[0]?.passage;
     this.download = this.#endpoint.download;
+    this.filter = this.#endpoint.filter;
     // Nest's own fields, for whoever extends this class.
     this.initializeSerializer({ serializer } as never);
     this.initializeDeserializer({ deserializer } as never);
@@ -240,7 +254,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       throw new InvalidOptionError('pattern', `must be a text, a number or an object, got ${show(pattern)}`);
     }
     Object.assign(callback, { isEventHandler, extras });
-    this.#handlers.add(route, handler, isEventHandler);
+    this.#handlers.add(route, handler, isEventHandler, pattern);
     // Nest would chain the event handlers of one pattern and join their results; here each runs for itself.
     if (!isEventHandler || !this.messageHandlers.has(route)) {
       super.addHandler(pattern, callback, isEventHandler, extras);
@@ -256,6 +270,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       );
     }
     this.#channel.admit = this.#dispatcher.admit;
+    this.#channel.hasPlace = this.#dispatcher.hasPlace;
     this.#channel.serve(this.#dispatcher.accept);
     const address = await this.#bind();
     const { upload, download } = this;
@@ -308,6 +323,8 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     await this.stopIntake();
     await drain(this.#channel.drained(), this.#drainTime(), this.#environment.scheduler);
     await this.#channel.close();
+    this.#lines.close();
+    this.#dropSummary.close();
     this._status$.next('closed');
   }
 
@@ -351,7 +368,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
 // Short words to a few peers; under a narrow limit with a long queue they may still be lost.
 const FAREWELL_MS = 100;
 
-/** Patterns come from peers: one that is nested too deep to be written must not throw. */
+/** Of a pattern that has found its handler, and so is short; a deserializer may give what JSON has no word for. */
 function nameOfPattern(pattern: unknown): string {
   if (typeof pattern === 'string') return pattern;
   try {

@@ -15,6 +15,8 @@ import {
   type ServingOptions,
 } from '../endpoint/exchange.options.js';
 import { carriesExchange } from '../endpoint/exchange-parts.js';
+import { parseByteSize, type ByteSize } from '../shaping/byte-size.js';
+import type { HandlerLimits } from './handler-places.js';
 import { DEFAULT_TRANSPORT } from './transport-id.js';
 
 /** Options of a {@link ThrottledUdpTransport}. Durations are milliseconds. */
@@ -34,6 +36,16 @@ export interface ThrottledUdpTransportOptions
   readonly deserializer?: ConsumerDeserializer;
   /** Requests sent through this socket that may wait for replies at once. @default 65536 */
   readonly maxPendingRequests?: number;
+  /**
+   * Handlers that may run at once, 1 to 16777216; one that returns a stream runs until its last value has left.
+   * What comes beyond waits for its turn. @default 16384
+   */
+  readonly maxConcurrentHandlers?: number;
+  /**
+   * What may wait for a handler's place, at 512 bytes more for each packet. Requests beyond are refused as busy,
+   * events and raw datagrams are dropped. @default '16 MiB'
+   */
+  readonly maxWaitingBytes?: ByteSize;
   /** How long `close()` lets handlers finish and queued replies leave. @default 5000 */
   readonly drainTimeout?: number;
 }
@@ -47,6 +59,7 @@ export interface ResolvedTransportOptions {
   readonly serializer: ConsumerSerializer | undefined;
   readonly deserializer: ConsumerDeserializer | undefined;
   readonly maxPendingRequests: number;
+  readonly handlers: HandlerLimits;
   readonly drainTimeoutMs: number;
 }
 
@@ -68,6 +81,10 @@ export function resolveTransportOptions(
     serializer: reader.implementing<ConsumerSerializer>('serializer', ['serialize']),
     deserializer: reader.implementing<ConsumerDeserializer>('deserializer', ['deserialize']),
     maxPendingRequests: readMaxPending(reader),
+    handlers: Object.freeze({
+      maxConcurrent: reader.integer('maxConcurrentHandlers', 1, 2 ** 24, 16_384),
+      maxWaitingBytes: reader.read('maxWaitingBytes', parseByteSize, 16 * 2 ** 20),
+    }),
     drainTimeoutMs: reader.duration('drainTimeout', DRAIN_TIMEOUT_MS),
   };
   reader.refuseUnknown();

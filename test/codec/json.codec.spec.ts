@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ClientTCP, type ProducerDeserializer } from '@nestjs/microservices';
-import { JsonCodec } from '../../src/codec/json.codec.js';
+import { JsonCodec, type JsonCodecOptions } from '../../src/codec/json.codec.js';
 import { MalformedDatagramError } from '../../src/codec/malformed-datagram.error.js';
 import type { Packet } from '../../src/codec/packet.js';
 import { runCodecConformance } from '../../src/testing/codec-conformance.js';
@@ -296,8 +296,69 @@ describe('JsonCodec', () => {
 
     it('finds no pattern that only a prototype has', () => {
       expect(outcome('{"__proto__":{"pattern":"x"},"data":1}')).toMatchObject({
-        reason: 'neither a pattern nor a reply',
+        reason: 'prototype key',
       });
+    });
+
+    it.each([
+      '{"__proto__":1,"pattern":"x"}',
+      '{"pattern":{"a":{"__proto__":1}}}',
+      '{"pattern":"x","data":[[{"a":[null,{"__proto__":null}]}]]}',
+      '{"pattern":"x","metadata":{"__proto__":"a"}}',
+      '{"pattern":"x","data":{"\\u005f_proto__":1}}',
+      '{"pattern":"x","data":{"\\u005F\\u005F\\u0070\\u0072\\u006f\\u0074\\u006F\\u005f\\u005f":1}}',
+      '{"pattern":"x","data":{"__pro\\u0074o__":1}}',
+      '{"id":"k","response":{"__proto__":{}}}',
+    ])('refuses a prototype key: %s', (text) => {
+      expect(outcome(text)).toMatchObject({ reason: 'prototype key' });
+    });
+
+    it.each([
+      ['a text', '__proto__'],
+      ['a text that looks like a key', '{"__proto__":1}'],
+      ['a part of a key', { a__proto__: 1, __proto: 2 }],
+      ['a list', ['__proto__', { a: '__proto__' }]],
+      ['other escapes', 'f\u00fcnf \u0001'],
+      ['other keys of prototypes', { constructor: 1, toString: 2, prototype: 3 }],
+    ])('takes __proto__ as %s', (_what, data) => {
+      expect(outcome(JSON.stringify({ pattern: '__proto__', data }))).toMatchObject({
+        pattern: '__proto__',
+        data,
+      });
+    });
+
+    it.each([
+      ['lists', 256, true, `{"pattern":"x","data":${'['.repeat(255)}${']'.repeat(255)}}`],
+      ['lists', 257, false, `{"pattern":"x","data":${'['.repeat(256)}${']'.repeat(256)}}`],
+      ['objects', 256, true, `{"pattern":"x","data":${'{"a":'.repeat(255)}1${'}'.repeat(255)}}`],
+      ['objects', 257, false, `{"pattern":"x","data":${'{"a":'.repeat(256)}1${'}'.repeat(256)}}`],
+      ['lists beside each other', 3, true, `{"pattern":"x","data":[${'[],'.repeat(1000)}[]]}`],
+      ['brackets in a text', 1, true, `{"pattern":"x","data":"${'[{'.repeat(1000)}"}`],
+      ['brackets behind a quote', 1, true, `{"pattern":"x","data":"\\"${'['.repeat(1000)}\\\\"}`],
+      [
+        'brackets behind a text',
+        501,
+        false,
+        `{"pattern":"x\\\\","data":${'['.repeat(500)}${']'.repeat(500)}}`,
+      ],
+    ])('of %s takes a depth of %d: %p', (_what, _depth, isTaken, text) => {
+      expect(outcome(text)).toMatchObject(isTaken ? { kind: 'event' } : { reason: 'nested too deep' });
+    });
+
+    it('keeps to a depth of its own', () => {
+      const shallow = new JsonCodec({ maxDepth: 8 });
+      const of = (levels: number): Buffer =>
+        Buffer.from(`{"pattern":"x","data":${'['.repeat(levels)}${']'.repeat(levels)}}`);
+      expect(shallow.decode(of(7))).toMatchObject({ kind: 'event' });
+      expect(() => shallow.decode(of(8))).toThrow('nested too deep');
+    });
+
+    it.each([
+      [{ maxDepth: 7 }, 'maxDepth must be a whole number from 8 to 4096, got 7'],
+      [{ maxDepth: Infinity }, 'maxDepth must be a whole number from 8 to 4096, got Infinity'],
+      [{ depth: 10 }, 'depth is not an option; known here: maxDepth'],
+    ])('refuses %j', (options, message) => {
+      expect(() => new JsonCodec(options as JsonCodecOptions)).toThrow(message);
     });
 
     it.each([

@@ -59,6 +59,17 @@ describe('datagrams that nobody should send', () => {
     ['an event for nobody', '{"pattern":"nobody","data":1}', 'no-handler'],
     ['a binary frame of a later version', '\xc1\x09', 'malformed: unknown binary frame'],
     ['65507 bytes of nothing', 'x'.repeat(65_507), 'malformed: not JSON'],
+    ['65507 brackets', '['.repeat(65_507), 'malformed: nested too deep'],
+    [
+      'a pattern nested deeper than anything can be written',
+      `{"pattern":${'{"a":'.repeat(3000)}1${'}'.repeat(3000)},"id":2}`,
+      'malformed: nested too deep',
+    ],
+    [
+      'a payload nested deeper than anything can be written',
+      `{"pattern":"echo","id":3,"data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
+      'malformed: nested too deep',
+    ],
   ])('counts %s and goes on answering', async (_what, text, reason) => {
     const before = dropsOf(reason);
     await peer.send(Buffer.from(text, 'latin1'), service.port);
@@ -76,18 +87,24 @@ describe('datagrams that nobody should send', () => {
     ]) {
       expect(await peer.ask({ pattern, data: 0, id: 1 }, service.port)).toMatchObject({ code: 'no-handler' });
     }
-    const deep = `{"pattern":${'{"a":'.repeat(3000)}1${'}'.repeat(3000)},"id":2}`;
-    await peer.send(deep, service.port);
-    expect(JSON.parse(String((await peer.take())[0]))).toMatchObject({ id: 2, code: 'no-handler' });
+    const large = Object.fromEntries(Array.from({ length: 65 }, (_, nth) => [`k${nth}`, 1]));
+    const deep: unknown = JSON.parse(`${'{"a":'.repeat(9)}1${'}'.repeat(9)}`);
+    for (const pattern of ['x'.repeat(1025), large, deep]) {
+      expect(await peer.ask({ pattern, data: 0, id: 2 }, service.port)).toMatchObject({ code: 'no-handler' });
+    }
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
-  it('survives a payload nested deeper than anything can be written', async () => {
-    await peer.send(
-      `{"pattern":"echo","id":3,"data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
-      service.port,
-    );
-    expect(JSON.parse(String((await peer.take())[0]))).toMatchObject({ id: 3 });
+  it('answers payloads that talk of prototypes, and drops those that would change them', async () => {
+    const data = { constructor: { prototype: { polluted: 1 } }, text: '__proto__' };
+    expect(await peer.ask({ pattern: 'echo', data, id: 1 }, service.port)).toMatchObject({ response: data });
+    const before = dropsOf('malformed: prototype key');
+    for (const key of ['__proto__', '\\u005f_proto__']) {
+      await peer.send(`{"pattern":"echo","id":1,"data":{"a":[{"${key}":{"polluted":1}}]}}`, service.port);
+    }
     await stillAnswers();
+    expect(dropsOf('malformed: prototype key')).toBe(before + 2);
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
   it.each(['json', 'raw'])('survives 10,000 random datagrams under the %s codec', async (name) => {

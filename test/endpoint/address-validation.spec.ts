@@ -261,6 +261,16 @@ describe('address validation', () => {
       expect(upload.datagrams).toBeGreaterThan(0);
     });
 
+    it('half of the places of handlers are left for others', async () => {
+      const { stranger, server, ask } = await setUp({ maxConcurrentHandlers: 10 });
+      for (let i = 0; i < 20; i++) await stranger.say(`{"pattern":"never","data":${i},"id":${i}}`);
+      expect(server.stats().handlers).toMatchObject({ running: 5, waiting: 15 });
+      const answer = ask('echo', 'honest');
+      await clock.advance(10);
+      expect(await answer).toBe('honest');
+      expect(server.stats().packets.exchange).toMatchObject({ refusedUnproven: 1 });
+    });
+
     it('a proof of another address, port, or time is refused', async () => {
       const { stranger, server, network: net } = await setUp({ addressValidation: { lifetime: 20_000 } });
       const [otherPort, otherHost] = [

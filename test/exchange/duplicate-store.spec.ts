@@ -1,54 +1,73 @@
 import { describe, expect, it } from '@jest/globals';
 import { DuplicateStore, type StoredRequest } from '../../src/exchange/duplicate-store.js';
+import { hashWords } from '../../src/exchange/key-words.js';
 
 describe('DuplicateStore', () => {
   const LIMITS = { maxBytes: 100, maxEntries: 3, maxAgeMs: 60_000 };
-  const storeOf = (limits = {}) => new DuplicateStore<StoredRequest>({ ...LIMITS, ...limits }, 7);
+  const storeOf = (limits = {}) =>
+    new DuplicateStore<StoredRequest>({ ...LIMITS, ...limits }, 7, hashWords([1, 2, 3, 4]), 5);
   const request = (key: string, arrivedMs = 0, isValidated = true): StoredRequest => ({
     key,
     arrivedMs,
     isValidated,
-    body: undefined,
-    finishedMs: undefined,
+  });
+  const endOf = (bytes?: number) => ({
+    mark: 9,
+    note: 'note',
+    body: bytes === undefined ? undefined : new Uint8Array(bytes),
   });
 
-  it('finds what was added, and not what was revoked', () => {
+  it('finds what runs, and not what was revoked', () => {
     const store = storeOf();
     const a = request('a');
     expect(store.add(a)).toBe(true);
-    expect(store.find('a')).toBe(a);
-    store.keep(a, new Uint8Array(10));
+    expect([store.find('a'), store.remembers('a'), store.recall('a')]).toEqual([a, true, undefined]);
     store.revoke(a);
     store.revoke(a);
-    expect([store.find('a'), store.entries, store.bytes]).toEqual([undefined, 0, 0]);
+    expect([store.find('a'), store.remembers('a'), store.entries, store.bytes]).toEqual([
+      undefined,
+      false,
+      0,
+      0,
+    ]);
+  });
+
+  it('recalls what has ended, with a copy of its reply', () => {
+    const store = storeOf();
+    const a = request('a');
+    const body = Uint8Array.of(1, 2, 3);
+    store.add(a);
+    store.finish(a, { mark: 4, note: a, body }, 10);
+    body.fill(0);
+    expect([store.find('a'), store.remembers('a'), store.entries, store.bytes]).toEqual([
+      undefined,
+      true,
+      1,
+      3,
+    ]);
+    expect(store.recall('a')).toEqual({ mark: 4, note: a, body: Uint8Array.of(1, 2, 3) });
   });
 
   it('drops the oldest bodies first, and keeps their ids', () => {
     const store = storeOf();
-    const [a, b, c] = ['a', 'b', 'c'].map((key) => request(key)) as [
-      StoredRequest,
-      StoredRequest,
-      StoredRequest,
-    ];
-    for (const each of [a, b, c]) {
+    for (const key of ['a', 'b', 'c']) {
+      const each = request(key);
       store.add(each);
-      store.keep(each, new Uint8Array(45));
+      store.finish(each, endOf(45), 10);
     }
-    expect([a, b, c].map(({ body }) => body?.length)).toEqual([undefined, 45, 45]);
-    expect([store.bytes, store.entries]).toEqual([90, 3]);
-    expect(store.find('a')).toBe(a);
+    expect(['a', 'b', 'c'].map((key) => store.recall(key)?.body?.length)).toEqual([undefined, 45, 45]);
+    expect([store.bytes, store.entries, store.remembers('a')]).toEqual([90, 3, true]);
   });
 
-  it('counts a body that replaces another once', () => {
+  it('knows one that has ended as present while it is busy once more', () => {
     const store = storeOf();
     const a = request('a');
     store.add(a);
-    store.keep(a, new Uint8Array(60));
-    store.keep(a, new Uint8Array(80));
-    expect([store.bytes, a.body?.length]).toEqual([80, 80]);
-    store.dropBody(a);
-    store.dropBody(a);
-    expect([store.bytes, store.find('a')]).toEqual([0, a]);
+    store.finish(a, endOf(1), 10);
+    store.readmit(a);
+    expect([store.find('a'), store.entries]).toEqual([a, 1]);
+    store.release(a);
+    expect([store.find('a'), store.remembers('a'), store.entries]).toEqual([undefined, true, 1]);
   });
 
   it('forgets the one that ended first when entries run short, and none that runs', () => {
@@ -60,15 +79,10 @@ describe('DuplicateStore', () => {
     ];
     for (const each of [a, b, c]) store.add(each);
     expect(store.add(request('d'))).toBe(false);
-    store.finish(b, 10);
-    store.finish(a, 20);
+    store.finish(b, endOf(), 10);
+    store.finish(a, endOf(), 20);
     expect(store.add(request('d'))).toBe(true);
-    expect(['a', 'b', 'c', 'd'].map((key) => store.find(key) !== undefined)).toEqual([
-      true,
-      false,
-      true,
-      true,
-    ]);
+    expect(['a', 'b', 'c', 'd'].map((key) => store.remembers(key))).toEqual([true, false, true, true]);
   });
 
   it('forgets by age, from the end of a request on', () => {
@@ -76,8 +90,8 @@ describe('DuplicateStore', () => {
     const a = request('a');
     store.add(a);
     expect(store.nextExpiryMs).toBe(Infinity);
-    store.finish(a, 1000);
-    store.finish(a, 5000);
+    store.finish(a, endOf(), 1000);
+    store.finish(a, endOf(), 5000);
     expect(store.nextExpiryMs).toBe(61_000);
     store.expire(60_999);
     expect(store.entries).toBe(1);
@@ -103,7 +117,7 @@ describe('DuplicateStore', () => {
       const store = storeOf({ maxEntries: 1 });
       const a = request('a', 60_000);
       store.add(a);
-      store.finish(a, 60_001);
+      store.finish(a, endOf(), 60_001);
       store.add(request('b', 70_000));
       expect(store.mayHaveRun(ageMs, 7, 100_000)).toBe(answer);
     });
@@ -115,13 +129,22 @@ describe('DuplicateStore', () => {
     expect(strangers.map((stranger) => store.add(stranger))).toEqual([true, true, false]);
     const known = request('k');
     store.add(known);
-    store.keep(known, new Uint8Array(1600));
-    store.keep(strangers[0] as StoredRequest, new Uint8Array(90));
-    store.keep(strangers[1] as StoredRequest, new Uint8Array(90));
-    expect([known.body?.length, strangers[0]?.body, strangers[1]?.body?.length]).toEqual([
-      1600,
-      undefined,
-      90,
-    ]);
+    store.finish(known, endOf(1600), 1);
+    for (const stranger of strangers) store.finish(stranger, endOf(90), 2);
+    expect(['k', 's0', 's1'].map((key) => store.recall(key)?.body?.length)).toEqual([1600, undefined, 90]);
+    // All of them have ended, and none makes room for another stranger.
+    expect([store.add(request('s3', 0, false)), store.add(request('l'))]).toEqual([false, true]);
+  });
+
+  it('takes no stranger any more once half of their bytes are used', () => {
+    const store = storeOf({ maxEntries: 160, maxBytes: 1600 });
+    const [a, b] = [request('a', 0, false), request('b', 0, false)];
+    store.add(a);
+    store.finish(a, endOf(50), 1);
+    expect(store.add(b)).toBe(true);
+    store.finish(b, endOf(1), 2);
+    expect(store.add(request('c', 0, false))).toBe(false);
+    store.expire(60_001);
+    expect(store.add(request('c', 0, false))).toBe(true);
   });
 });

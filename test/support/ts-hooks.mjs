@@ -8,6 +8,7 @@ const ROOT = new URL('../../', import.meta.url);
 const OWN_NAMES = {
   'nestjs-throttled-udp': new URL('src/index.ts', ROOT).href,
   'nestjs-throttled-udp/testing': new URL('src/testing/index.ts', ROOT).href,
+  'nestjs-throttled-udp/throttler': new URL('src/throttler/index.ts', ROOT).href,
 };
 
 export async function resolve(specifier, context, nextResolve) {

@@ -11,6 +11,7 @@ import {
   throttledUdp,
 } from 'nestjs-throttled-udp';
 import { ManualClock } from 'nestjs-throttled-udp/testing';
+import { UdpThrottlerGuard } from 'nestjs-throttled-udp/throttler';
 import { firstValueFrom } from 'rxjs';
 
 @Controller()
@@ -40,6 +41,7 @@ await app.close();
 
 assert.equal(answer, 6);
 assert.equal(typeof new ManualClock().now(), 'number');
+assert.equal(UdpThrottlerGuard.name, 'UdpThrottlerGuard');
 // A class must be the same for those who import the package and for those who require it.
 const required = createRequire(import.meta.url)(
   'nestjs-throttled-udp',

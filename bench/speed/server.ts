@@ -1,0 +1,126 @@
+/**
+ * One server of the comparison, as a process of its own: `node server.js <name>`. It tells its port over IPC, and
+ * its figures whenever it is asked.
+ */
+import 'reflect-metadata';
+import { createSocket } from 'node:dgram';
+import { createServer, type AddressInfo } from 'node:net';
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
+import { NestFactory } from '@nestjs/core';
+import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import { ThrottledUdpTransport, type ThrottledUdpTransportOptions } from 'nestjs-throttled-udp';
+import { answerTo, EVENT, eventsSoFar, MeanModule, type Reading } from './handler.js';
+import { NaiveUdpStrategy } from './naive.strategy.js';
+
+/** What a server has used since it started. */
+export interface ServerFigures {
+  /** Seconds of processor time, by the kernel's account of this process. */
+  readonly cpuSeconds: number;
+  readonly userSeconds: number;
+  readonly systemSeconds: number;
+  readonly rssBytes: number;
+  readonly events: number;
+  /** Milliseconds spent in garbage collections, and how many there were. */
+  readonly gcMs: number;
+  readonly gcs: number;
+  /** Event-loop delay since the last question, milliseconds. */
+  readonly loopDelayP99Ms: number;
+}
+
+const SERVERS: Readonly<Record<string, () => Promise<number>>> = {
+  'dgram echo': () => bare((data, reply) => reply(data)),
+  'dgram JSON': () =>
+    bare((data, reply) => {
+      const {
+        pattern,
+        data: reading,
+        id,
+      } = JSON.parse(data.toString()) as {
+        pattern: string;
+        data: Reading;
+        id?: string;
+      };
+      if (pattern === EVENT) return void bareEvents++;
+      reply(JSON.stringify({ id, response: answerTo(reading), isDisposed: true }));
+    }),
+  ours: () => ours({}),
+  'ours, limits set': () =>
+    ours({ upload: '1 GB/s', download: '1 GB/s', perPeer: { upload: '1 GB/s', download: '1 GB/s' } }),
+  'Nest TCP': async () => {
+    const port = await freePort();
+    await serve({ transport: Transport.TCP, options: { host: '127.0.0.1', port } });
+    return port;
+  },
+  'naive UDP strategy': async () => {
+    const strategy = new NaiveUdpStrategy();
+    await serve({ strategy });
+    return strategy.port;
+  },
+};
+
+let bareEvents = 0;
+
+async function bare(
+  onMessage: (data: Buffer, reply: (data: Buffer | string) => void) => void,
+): Promise<number> {
+  const socket = createSocket('udp4');
+  socket.on('message', (data, { port, address }) => {
+    onMessage(data, (reply) => socket.send(reply, port, address));
+  });
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  return socket.address().port;
+}
+
+async function ours(options: ThrottledUdpTransportOptions): Promise<number> {
+  // Bound to all addresses: so that everything is on that is on by default in production.
+  const strategy = new ThrottledUdpTransport({ host: '0.0.0.0', port: 0, ...options });
+  await serve({ strategy });
+  return strategy.address()!.port;
+}
+
+async function serve(options: MicroserviceOptions): Promise<void> {
+  const app = await NestFactory.createMicroservice<MicroserviceOptions>(MeanModule, {
+    ...options,
+    logger: false,
+  });
+  await app.listen();
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+const start = SERVERS[process.argv[2] ?? ''];
+if (start === undefined) throw new Error(`no such server: ${process.argv[2]}`);
+const delay = monitorEventLoopDelay({ resolution: 1 });
+delay.enable();
+let gcMs = 0;
+let gcs = 0;
+new PerformanceObserver((list) => {
+  for (const { duration } of list.getEntries()) {
+    gcMs += duration;
+    gcs++;
+  }
+}).observe({ entryTypes: ['gc'] });
+process.on('message', (question) => {
+  if (question === 'stop') process.exit(0);
+  const { user, system } = process.cpuUsage();
+  const figures: ServerFigures = {
+    cpuSeconds: (user + system) / 1e6,
+    userSeconds: user / 1e6,
+    systemSeconds: system / 1e6,
+    rssBytes: process.memoryUsage.rss(),
+    events: eventsSoFar() + bareEvents,
+    gcMs,
+    gcs,
+    loopDelayP99Ms: delay.percentile(99) / 1e6,
+  };
+  delay.reset();
+  process.send!(figures);
+});
+process.on('disconnect', () => process.exit(0));
+process.send!({ port: await start() });

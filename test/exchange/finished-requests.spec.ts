@@ -1,0 +1,85 @@
+import { describe, expect, it } from '@jest/globals';
+import { FinishedRequests } from '../../src/exchange/finished-requests.js';
+import { SeededRandom } from '../../src/testing/seeded-random.js';
+
+const words = (key: number): Uint32Array => Uint32Array.of(key, 0, 0, 7);
+
+describe('FinishedRequests', () => {
+  it('knows nothing at first', () => {
+    const requests = new FinishedRequests(10, 100, 1);
+    expect([requests.has(words(1)), requests.get(words(1)), requests.size, requests.bytes]).toEqual([
+      false,
+      undefined,
+      0,
+      0,
+    ]);
+    expect([requests.forgetFirst(), requests.firstEndedMs]).toEqual([-Infinity, Infinity]);
+  });
+
+  it('keeps no body that is larger than its room', () => {
+    const requests = new FinishedRequests(10, 100, 1);
+    requests.push(words(1), { mark: 1, note: 'n', body: new Uint8Array(101) }, 0, 1);
+    expect(requests.get(words(1))).toEqual({ mark: 1, note: 'n', body: undefined });
+    requests.push(words(2), { mark: 1, note: 'n', body: new Uint8Array(100).fill(3) }, 0, 1);
+    expect(requests.get(words(2))?.body).toEqual(new Uint8Array(100).fill(3));
+  });
+
+  it('tells keys apart by each of their words', () => {
+    const requests = new FinishedRequests(10, 100, 1);
+    for (let word = 0; word < 4; word++) {
+      const key = new Uint32Array(4);
+      key[word] = 5;
+      requests.push(key, { mark: word, note: undefined, body: undefined }, 0, 0);
+    }
+    expect(requests.get(Uint32Array.of(0, 0, 5, 0))?.mark).toBe(2);
+    expect(requests.has(Uint32Array.of(5, 5, 0, 0))).toBe(false);
+  });
+
+  it.each([
+    [1, 0],
+    [3, 10],
+    [50, 1000],
+    [700, 5000],
+    [700, 400_000],
+  ])('does what a plain list would: %i entries, %i bytes', (maxEntries, maxBytes) => {
+    const seed = Date.now() % 2 ** 31;
+    const random = new SeededRandom(seed);
+    const requests = new FinishedRequests(maxEntries, maxBytes, random.below(2 ** 32));
+    let list: { key: number; mark: number; body: Uint8Array | undefined; arrivedMs: number }[] = [];
+    for (let step = 0; step < 5000; step++) {
+      if (list.length === maxEntries || random.chance(0.2)) {
+        expect({ seed, step, arrivedMs: requests.forgetFirst() }).toEqual({
+          seed,
+          step,
+          arrivedMs: list[0]?.arrivedMs ?? -Infinity,
+        });
+        list = list.slice(1);
+      } else {
+        const body = random.chance(0.3) ? undefined : new Uint8Array(random.below(700)).fill(step);
+        const kept = body !== undefined && body.length <= maxBytes ? body : undefined;
+        requests.push(words(step), { mark: step % 256, note: step, body }, step, step + 1);
+        list.push({ key: step, mark: step % 256, body: kept, arrivedMs: step });
+      }
+      const asked = random.below(step + 1);
+      const found = requests.get(words(asked));
+      const known = list.find(({ key }) => key === asked);
+      expect({ seed, step, isKnown: found !== undefined }).toEqual({
+        seed,
+        step,
+        isKnown: known !== undefined,
+      });
+      if (found === undefined || known === undefined) continue;
+      expect([found.mark, found.note]).toEqual([known.mark, known.key]);
+      // Its body, whole, or none any more.
+      if (found.body !== undefined) expect(found.body).toEqual(known.body);
+    }
+    expect([requests.size, requests.bytes <= maxBytes]).toEqual([list.length, true]);
+    // What is there is the newest: no body is missing behind one that is kept.
+    const bodies = list
+      .filter(({ body }) => body !== undefined)
+      .map(({ key }) => requests.get(words(key))?.body);
+    const firstKept = bodies.findIndex((body) => body !== undefined);
+    if (firstKept >= 0) expect(bodies.slice(firstKept)).not.toContain(undefined);
+    if (maxBytes > 350_000) expect(firstKept).toBeLessThanOrEqual(Math.max(0, bodies.length - 500));
+  });
+});

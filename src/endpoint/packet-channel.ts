@@ -172,6 +172,12 @@ export class PacketChannel {
     this.endpoint.answer(data, peer, fate, isRefusal(packet) ? REFUSAL_PASSAGE : passage);
   }
 
+  /** Drops a request that was not run, and without a word: its next copy is as good as this one. */
+  dropUnrun(datagram: InboundDatagram, reason: string): void {
+    if (datagram.record !== undefined) this.#exchange?.plain.forget(datagram.record);
+    this.endpoint.countDrop(datagram, reason);
+  }
+
   /** A confirmable event was handed to its handlers. */
   received(served: Served): void {
     this.#exchange?.server.received(served);

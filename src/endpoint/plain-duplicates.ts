@@ -67,7 +67,7 @@ export class PlainDuplicates {
    * @param isRefusal the transport has not run the request: its next copy is as good as this one
    */
   replied(record: PlainRecord, data: Uint8Array, isLast: boolean, isRefusal: boolean): void {
-    if (isRefusal) return this.#store.revoke(record);
+    if (isRefusal) return this.forget(record);
     if (!isLast) {
       record.isStream = true;
       return;
@@ -75,6 +75,11 @@ export class PlainDuplicates {
     const body = record.isStream ? undefined : data;
     this.#store.finish(record, { mark: 0, note: undefined, body }, this.parts.scheduler.now());
     if (this.#watch.dueMs === Infinity) this.#aim();
+  }
+
+  /** A request has not run: its next copy may. */
+  forget(record: PlainRecord): void {
+    this.#store.revoke(record);
   }
 
   #forget(nowMs: number): void {

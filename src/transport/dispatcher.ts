@@ -296,7 +296,7 @@ export class Dispatcher implements PumpOwner {
     // Let in before there was so much: its client does not ask again.
     if (served !== undefined) this.#sayOverflow(packet, datagram, served);
     else if (packet.kind === 'request') this.#sayBusy(packet, datagram);
-    else this.channel.endpoint.countDrop(datagram, 'busy');
+    else this.channel.dropUnrun(datagram, 'busy');
   }
 
   /** Its turn has come too late: its client waits no longer, and is not answered. */
@@ -307,7 +307,7 @@ export class Dispatcher implements PumpOwner {
 
   #sayBusy(packet: RequestPacket, datagram: InboundDatagram): void {
     if (this.channel.busyReplies.tryTake()) this.#answer(packet, datagram, 'busy', BUSY);
-    else this.channel.endpoint.countDrop(datagram, 'busy');
+    else this.channel.dropUnrun(datagram, 'busy');
   }
 
   #sayOverflow(packet: InboundPacket, datagram: InboundDatagram, served: Served): void {

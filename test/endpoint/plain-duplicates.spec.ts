@@ -88,6 +88,19 @@ describe('PlainDuplicates', () => {
     expect([ran.length, heard().length]).toEqual([1, 3]);
   });
 
+  it('forgets a request that was dropped without a word', async () => {
+    const { clock, ran, ask, channel } = await setUp();
+    const dropped: string[] = [];
+    channel.serve((packet, datagram) => {
+      dropped.push(String((packet as RequestPacket).id));
+      channel.dropUnrun(datagram, 'busy');
+    });
+    ask(SUM);
+    ask(SUM);
+    await clock.advance(1);
+    expect([dropped, ran]).toEqual([['1', '1'], []]);
+  });
+
   it('forgets a request that the transport has refused', async () => {
     const { clock, ran, ask, heard } = await setUp(0, 1, 'busy');
     ask(SUM);
@@ -121,6 +134,6 @@ describe('PlainDuplicates', () => {
     const askers = [await open.bound({ port: 5001 }), await open.bound({ port: 5002 })];
     const ask = (text: string, no = 0): void =>
       void askers[no]!.endpoint.post(Buffer.from(text), server.peer);
-    return { clock, ran, ask, heard: () => askers[0]!.texts, stats: () => channel.stats().exchange };
+    return { clock, ran, ask, channel, heard: () => askers[0]!.texts, stats: () => channel.stats().exchange };
   }
 });

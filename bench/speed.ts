@@ -56,7 +56,7 @@ class Child {
   }
 
   async ask<T>(question: object | string): Promise<T> {
-    this.process.send(question as object);
+    this.process.send(question);
     const [answer] = (await once(this.process, 'message')) as [T];
     return answer;
   }

@@ -65,7 +65,7 @@ class Asker {
     this.#sent++;
     this.#sentMs[slot] = performance.now();
     this.#round[slot] = (this.#round[slot]! + 1) >>> 0;
-    this.way.ask(slot, this.#round[slot]!);
+    this.way.ask(slot, this.#round[slot]);
   }
 
   #askAgain(): void {
@@ -98,7 +98,7 @@ class UdpWay implements Way {
     isStamped: boolean,
   ) {
     const client = nextId();
-    const stamp = `${client}01${'0'.repeat(8)}${'ffffffff'}${'0'.repeat(8)}`;
+    const stamp = `${client}01${'0'.repeat(8)}ffffffff${'0'.repeat(8)}`;
     const head = isStamped ? { v: 1, x: stamp } : {};
     const text = JSON.stringify({ ...head, pattern: PATTERN, data: READING, id: NO_ID });
     this.#request = Buffer.from(text);

@@ -1,5 +1,4 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import type { AddressInfo } from 'node:net';
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
 
 /** A UDP strategy written as the documentation of Nest shows how to write one. */
@@ -24,7 +23,7 @@ export class NaiveUdpStrategy extends Server implements CustomTransportStrategy 
   }
 
   get port(): number {
-    return (this.#socket.address() as AddressInfo).port;
+    return this.#socket.address().port;
   }
 
   async #onMessage(data: Buffer, from: RemoteInfo): Promise<void> {

@@ -7,7 +7,7 @@ describe('a service that is killed and started again', () => {
   it('ends each of 1,000 requests in flight with its value, or says that its outcome is unknown', async () => {
     let service = await start(0);
     const { port } = service;
-    const client = new ThrottledUdpClient({ port, timeout: 20_000 });
+    const client = new ThrottledUdpClient({ port, timeout: 45_000 });
     const ends = new Map<string, number>();
     let answered = 0;
     let kill: () => void = () => undefined;

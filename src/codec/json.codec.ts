@@ -3,7 +3,7 @@ import type { DatagramCodec } from './datagram-codec.js';
 import { hasPrototypeKey, isNestedDeeper } from './json-bounds.js';
 import { MalformedDatagramError } from './malformed-datagram.error.js';
 import type { Packet, PacketId, PacketMetadata, ReplyPacket, ReplyStamp, RequestStamp } from './packet.js';
-import { isExchangeId, stampToText, textToReplyStamp, textToRequestStamp } from './stamp.js';
+import { isExchangeId, stampToText, textToReplyStamp, textToRequestStamp, writeStamp } from './stamp.js';
 
 export interface JsonCodecOptions {
   /** Objects and lists that may stand in each other, the packet itself included; 8 to 4096. @default 256 */
@@ -39,7 +39,7 @@ export class JsonCodec implements DatagramCodec {
   }
 
   encode(packet: Packet): Uint8Array {
-    const text = JSON.stringify(toMessage(packet));
+    const text = textToSend(packet);
     const stamp = 'stamp' in packet ? packet.stamp : undefined;
     if (stamp === undefined) return Buffer.from(text, 'utf8');
     // First of all keys, so that restamp() knows where it stands.
@@ -47,8 +47,7 @@ export class JsonCodec implements DatagramCodec {
   }
 
   restamp(datagram: Uint8Array, stamp: RequestStamp | ReplyStamp): void {
-    const text = stampToText(stamp);
-    for (let i = 0; i < text.length; i++) datagram[STAMP_HEAD.length + i] = text.charCodeAt(i);
+    writeStamp(datagram, STAMP_HEAD.length, stamp);
   }
 }
 
@@ -117,6 +116,17 @@ function toReply({ id, response, err, status, isDisposed, code, v, x }: Message)
     code: typeof code === 'string' ? code : undefined,
     stamp: v === EXCHANGE_VERSION ? textToReplyStamp(x) : undefined,
   };
+}
+
+// What most replies are: an object that is made to be written costs as much as writing it.
+function textToSend(packet: Packet): string {
+  if (packet.kind === 'reply' && packet.isDisposed === true && typeof packet.id === 'string') {
+    const { id, response, err, status, code } = packet;
+    const isPlain = err === undefined && status === undefined && code === undefined;
+    const text = isPlain ? JSON.stringify(response) : undefined;
+    if (text !== undefined) return `{"id":${JSON.stringify(id)},"response":${text},"isDisposed":true}`;
+  }
+  return JSON.stringify(toMessage(packet));
 }
 
 // Keys are written in one order, so that equal packets are equal bytes; JSON leaves out what is undefined.

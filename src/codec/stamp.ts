@@ -13,34 +13,46 @@ import type { ReplyStamp, RequestStamp } from './packet.js';
  * | event id, if any | 16     |         |        |
  */
 export function stampToText(stamp: RequestStamp | ReplyStamp): string {
-  const attempt = hex(Math.min(stamp.attempt, MAX_ATTEMPT), 2);
-  if ('heldMs' in stamp) return hex(stamp.epoch, 8) + attempt + milliseconds(stamp.heldMs);
-  const { client, ageMs, patienceMs, epoch, eventId = '' } = stamp;
-  return client + attempt + milliseconds(ageMs) + milliseconds(patienceMs) + hex(epoch, 8) + eventId;
+  const digits = 'heldMs' in stamp ? REPLY_DIGITS : QUESTION_DIGITS + (stamp.eventId?.length ?? 0);
+  const bytes = new Uint8Array(digits);
+  writeStamp(bytes, 0, stamp);
+  return String.fromCharCode(...bytes);
+}
+
+/** Writes the text of a stamp over bytes. @returns where it ends */
+export function writeStamp(bytes: Uint8Array, at: number, stamp: RequestStamp | ReplyStamp): number {
+  if ('heldMs' in stamp) {
+    const { epoch, attempt, heldMs } = stamp;
+    const middle = writeHex(bytes, writeHex(bytes, at, epoch, 8), Math.min(attempt, MAX_ATTEMPT), 2);
+    return writeHex(bytes, middle, wholeMs(heldMs), 8);
+  }
+  const { client, attempt, ageMs, patienceMs, epoch, eventId = '' } = stamp;
+  let end = writeText(bytes, at, client);
+  end = writeHex(bytes, end, Math.min(attempt, MAX_ATTEMPT), 2);
+  end = writeHex(bytes, end, wholeMs(ageMs), 8);
+  end = writeHex(bytes, end, wholeMs(patienceMs), 8);
+  return writeText(bytes, writeHex(bytes, end, epoch, 8), eventId);
 }
 
 /** @returns `undefined` when the text is no stamp of a question */
 export function textToRequestStamp(text: unknown): RequestStamp | undefined {
-  if (typeof text !== 'string' || !REQUEST_STAMP.test(text)) return undefined;
-  const patience = parseInt(text.slice(26, 34), 16);
+  if (typeof text !== 'string' || !isHex(text)) return undefined;
+  if (text.length !== QUESTION_DIGITS && text.length !== EVENT_DIGITS) return undefined;
+  const patience = hexAt(text, 26, 8);
   return {
     client: text.slice(0, 16),
-    attempt: parseInt(text.slice(16, 18), 16),
-    ageMs: parseInt(text.slice(18, 26), 16),
+    attempt: hexAt(text, 16, 2),
+    ageMs: hexAt(text, 18, 8),
     patienceMs: patience === MAX_UINT32 ? Infinity : patience,
-    epoch: parseInt(text.slice(34, 42), 16),
-    eventId: text.length > 42 ? text.slice(42) : undefined,
+    epoch: hexAt(text, 34, 8),
+    eventId: text.length > QUESTION_DIGITS ? text.slice(QUESTION_DIGITS) : undefined,
   };
 }
 
 /** @returns `undefined` when the text is no stamp of a reply */
 export function textToReplyStamp(text: unknown): ReplyStamp | undefined {
-  if (typeof text !== 'string' || !REPLY_STAMP.test(text)) return undefined;
-  return {
-    epoch: parseInt(text.slice(0, 8), 16),
-    attempt: parseInt(text.slice(8, 10), 16),
-    heldMs: parseInt(text.slice(10), 16),
-  };
+  if (typeof text !== 'string' || text.length !== REPLY_DIGITS || !isHex(text)) return undefined;
+  return { epoch: hexAt(text, 0, 8), attempt: hexAt(text, 8, 2), heldMs: hexAt(text, 10, 8) };
 }
 
 /** Whether a request has an id that frames can carry: 64 bits as 16 lower case hexadecimal digits. */
@@ -48,17 +60,51 @@ export function isExchangeId(id: unknown): id is string {
   return typeof id === 'string' && EXCHANGE_ID.test(id);
 }
 
-function milliseconds(ms: number): string {
-  return hex(Math.min(Math.max(0, Math.round(ms)), MAX_UINT32), 8);
+function wholeMs(ms: number): number {
+  return Math.min(Math.max(0, Math.round(ms)), MAX_UINT32);
 }
 
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, '0');
+// Digit by digit: texts that are made to be thrown away cost more than all of a stamp.
+function writeHex(bytes: Uint8Array, at: number, value: number, digits: number): number {
+  let rest = value;
+  for (let place = at + digits - 1; place >= at; place--) {
+    bytes[place] = DIGITS.charCodeAt(rest & 15);
+    rest >>>= 4;
+  }
+  return at + digits;
 }
 
-const REQUEST_STAMP = /^[0-9a-f]{42}(?:[0-9a-f]{16})?$/;
+function writeText(bytes: Uint8Array, at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+  return at + text.length;
+}
 
-const REPLY_STAMP = /^[0-9a-f]{18}$/;
+/** The number that so many digits write; the text must be {@link isHex}. */
+function hexAt(text: string, from: number, digits: number): number {
+  let value = 0;
+  for (let at = from; at < from + digits; at++) {
+    const code = text.charCodeAt(at);
+    // '0' to '9' end in their value; 'a' to 'f' in it less nine, and have the bit of 64.
+    value = (value << 4) | ((code & 15) + 9 * (code >> 6));
+  }
+  return value >>> 0;
+}
+
+function isHex(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (!((code >= 48 && code <= 57) || (code >= 97 && code <= 102))) return false;
+  }
+  return true;
+}
+
+const DIGITS = '0123456789abcdef';
+
+const QUESTION_DIGITS = 42;
+
+const EVENT_DIGITS = QUESTION_DIGITS + 16;
+
+const REPLY_DIGITS = 18;
 
 const EXCHANGE_ID = /^[0-9a-f]{16}$/;
 

@@ -15,6 +15,7 @@ export class PeerPaths {
   /** Called when there is a way to forget some day. */
   onFirst: (() => void) | undefined;
   readonly #byKey = new Map<string, PeerPath>();
+  #madeRoomMs = -Infinity;
 
   constructor(private readonly limits: PeerPathLimits) {}
 
@@ -22,7 +23,7 @@ export class PeerPaths {
   hold(peer: PeerAddress, nowMs: number): PeerPath {
     let path = this.#byKey.get(peer.key);
     if (path === undefined) {
-      if (this.#byKey.size >= MAX_PATHS) this.sweep(nowMs, 0);
+      if (this.#byKey.size >= MAX_PATHS) this.#makeRoom(nowMs);
       const { datagramBytes, maxInFlight, maxWaiting } = this.limits;
       path = new PeerPath(datagramBytes, maxInFlight, maxWaiting);
       this.#byKey.set(peer.key, path);
@@ -44,6 +45,13 @@ export class PeerPaths {
     }
   }
 
+  /** Goes through all of them: while most are held, not for each one that comes. */
+  #makeRoom(nowMs: number): void {
+    if (nowMs - this.#madeRoomMs < MAKE_ROOM_EVERY_MS) return;
+    this.#madeRoomMs = nowMs;
+    this.sweep(nowMs, 0);
+  }
+
   /** Requests that wait in line for a place. */
   get waiting(): number {
     let waiting = 0;
@@ -59,3 +67,5 @@ export class PeerPaths {
 const MAX_PATHS = 65_536;
 
 const IDLE_MS = 120_000;
+
+const MAKE_ROOM_EVERY_MS = 1000;

@@ -17,6 +17,7 @@ import { ReleaseLoop } from './release-loop.js';
 import type { Scheduler } from './scheduler.js';
 import type { SourceFilter } from './source-filter.js';
 import { DirectionThrottle } from './throttle.js';
+import { Turns } from './turns.js';
 
 /** What a downlink needs of the endpoint that it belongs to. */
 export interface DownlinkParts {
@@ -46,6 +47,7 @@ export class Downlink {
   readonly #loop: ReleaseLoop<InboundDatagram>;
   readonly #figures: DirectionFigures;
   readonly #losses: LossReport;
+  readonly #turns: Turns<InboundDatagram>;
   #isClosed = false;
 
   constructor(
@@ -62,6 +64,7 @@ export class Downlink {
       scheduler.now(),
       (datagram, reason) => this.drop(datagram, reason),
     );
+    this.#turns = new Turns(scheduler, (datagram, nowMs) => this.#handOn(datagram, nowMs));
     this.#losses = new LossReport('download', this.#figures, this.#gate, events);
     this.#loop = new ReleaseLoop(
       this.#gate,
@@ -109,6 +112,9 @@ export class Downlink {
     for (let item = this.#gate.discard(nowMs); item !== undefined; item = this.#gate.discard(nowMs)) {
       this.drop(item, 'closed');
     }
+    for (let item = this.#turns.shift(); item !== undefined; item = this.#turns.shift()) {
+      this.drop(item, 'closed');
+    }
   }
 
   #refuse(datagram: InboundDatagram, verdict: Exclude<Verdict, 'pass' | 'queued'>): void {
@@ -118,7 +124,10 @@ export class Downlink {
   }
 
   #deliver(datagram: InboundDatagram): void {
-    const nowMs = this.parts.scheduler.now();
+    if (!this.#turns.take(datagram, this.parts.scheduler.now())) this.drop(datagram, 'overflow');
+  }
+
+  #handOn(datagram: InboundDatagram, nowMs: number): void {
     this.#figures.passed(datagram, Math.max(0, nowMs - datagram.receivedAtMs), nowMs);
     this.#losses.relieved();
     this.parts.deliver(datagram);

@@ -1,0 +1,79 @@
+import { Fifo } from '../common/fifo.js';
+import type { Scheduler } from './scheduler.js';
+
+/**
+ * Keeps one turn of the event loop short: what comes after some milliseconds of work waits for the next turns, so
+ * that timers, sockets and everybody else in the process have theirs between.
+ *
+ * Node hands over up to 32 datagrams in a turn, and what they cost is their handlers' business. While they cost
+ * little, which is told by the time between them, nothing is done here.
+ */
+export class Turns<T extends { readonly data: Uint8Array }> {
+  /** When the turn began, where it is watched. */
+  #beganMs: number | undefined;
+  #lastMs = -Infinity;
+  readonly #waiting = new Fifo<T>();
+  #waitingBytes = 0;
+
+  /** @param handOn must not throw */
+  constructor(
+    private readonly scheduler: Scheduler,
+    private readonly handOn: (item: T, nowMs: number) => void,
+  ) {}
+
+  /** Hands a datagram on, now or in one of the next turns. @returns false when too much waits already */
+  take(item: T, nowMs: number): boolean {
+    if (this.#waiting.length === 0 && !this.#isSpent(nowMs)) {
+      this.handOn(item, nowMs);
+      return true;
+    }
+    const bytes = item.data.length;
+    if (this.#waiting.length >= MAX_WAITING || this.#waitingBytes + bytes > MAX_WAITING_BYTES) return false;
+    this.#waiting.push(item);
+    this.#waitingBytes += bytes;
+    return true;
+  }
+
+  /** Takes out the next one that waits: for closing. */
+  shift(): T | undefined {
+    const item = this.#waiting.shift();
+    if (item !== undefined) this.#waitingBytes -= item.data.length;
+    return item;
+  }
+
+  #isSpent(nowMs: number): boolean {
+    const sinceMs = nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
+    if (this.#beganMs !== undefined) return nowMs - this.#beganMs > TURN_MS;
+    // Either nothing came for a while, or the one before took long: only then is a turn worth watching.
+    if (sinceMs > LONG_MS) this.#begin(nowMs);
+    return false;
+  }
+
+  #begin(nowMs: number): void {
+    this.#beganMs = nowMs;
+    this.scheduler.soon(() => this.#next());
+  }
+
+  #next(): void {
+    this.#beganMs = undefined;
+    if (this.#waiting.length === 0) return;
+    let nowMs = this.scheduler.now();
+    this.#begin(nowMs);
+    const endMs = nowMs + TURN_MS;
+    for (let item = this.shift(); item !== undefined; item = this.shift()) {
+      this.handOn(item, nowMs);
+      nowMs = this.scheduler.now();
+      if (nowMs > endMs) return;
+    }
+  }
+}
+
+const TURN_MS = 8;
+
+const LONG_MS = 2;
+
+// About what the kernel holds for a socket: more would only make all of it wait for longer.
+const MAX_WAITING = 256;
+
+const MAX_WAITING_BYTES = 2 ** 20;

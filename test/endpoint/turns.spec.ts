@@ -1,0 +1,59 @@
+import { describe, expect, it } from '@jest/globals';
+import { Turns } from '../../src/endpoint/turns.js';
+
+describe('Turns', () => {
+  it('hand on at once what costs little, and watch nothing', () => {
+    const { turns, handed, soon, arrive } = setUp(0);
+    for (let nth = 0; nth < 1000; nth++) arrive(nth);
+    expect(handed).toHaveLength(1000);
+    // One for the first of them, after a time without any.
+    expect(soon).toHaveLength(1);
+    expect(turns.shift()).toBeUndefined();
+  });
+
+  it('leave what comes after 8 ms of work to the next turns, in order', () => {
+    const { handed, soon, arrive } = setUp(3);
+    for (let nth = 0; nth < 10; nth++) arrive(nth);
+    expect(handed).toEqual([0, 1, 2]);
+    soon.shift()!();
+    expect(handed).toEqual([0, 1, 2, 3, 4, 5]);
+    soon.shift()!();
+    expect(handed).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    // Whoever comes now stands behind those that wait.
+    arrive(10);
+    soon.shift()!();
+    expect(handed).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    soon.shift()!();
+    expect(soon).toHaveLength(0);
+  });
+
+  it('hold 256 datagrams and 1 MiB at the most', () => {
+    const { turns, arrive } = setUp(10);
+    arrive(0);
+    const taken = Array.from({ length: 300 }, (_, nth) => arrive(nth + 1));
+    expect(taken.indexOf(false)).toBe(256);
+    for (let item = turns.shift(); item !== undefined; item = turns.shift());
+    const large = Array.from({ length: 20 }, (_, nth) => arrive(nth, 64_000));
+    expect(large.indexOf(false)).toBe(16);
+  });
+
+  /** @param workMs what each datagram takes */
+  function setUp(workMs: number) {
+    const clock = { nowMs: 1000 };
+    const soon: (() => void)[] = [];
+    const handed: number[] = [];
+    const scheduler = {
+      now: () => clock.nowMs,
+      timeOrigin: 0,
+      after: () => () => undefined,
+      soon: (task: () => void) => void soon.push(task),
+    };
+    const turns = new Turns<{ readonly data: Uint8Array; readonly nth: number }>(scheduler, ({ nth }) => {
+      handed.push(nth);
+      clock.nowMs += workMs;
+    });
+    const arrive = (nth: number, bytes = 10): boolean =>
+      turns.take({ data: new Uint8Array(bytes), nth }, clock.nowMs);
+    return { turns, handed, soon, arrive };
+  }
+});

@@ -149,10 +149,13 @@ export class FinishedRequests {
     return this.#ring.slice(from, from + (this.#bodyBytes[slot] as number));
   }
 
-  /** Twice the room for entries. Those that are here are put in order from slot 0 on. */
+  /**
+   * A little room first, then all that there may be: to move thousands of entries would hold up the event loop. Those
+   * that are here are put in order from slot 0 on.
+   */
   #grow(): void {
     const former = this.#capacity;
-    const capacity = Math.min(this.maxEntries, Math.max(LEAST_ENTRIES, 2 * former));
+    const capacity = former === 0 ? Math.min(this.maxEntries, LEAST_ENTRIES) : this.maxEntries;
     const order = Array.from({ length: this.size }, (_, index) => (this.#first + index) % former);
     this.#index.resize(capacity, order);
     this.#marks = moved(this.#marks, new Uint8Array(capacity), order);
@@ -169,8 +172,9 @@ export class FinishedRequests {
 
   /** More room for bodies; those that are here move to its beginning. */
   #growRing(bytes: number): void {
-    const wanted = Math.max(LEAST_BYTES, 2 * this.#ring.length, this.#bytes + bytes);
-    const ring = new Uint8Array(Math.min(this.maxBytes, wanted));
+    // Memory that nobody has written to yet costs nothing.
+    const isFirst = this.#ring.length === 0 && bytes <= LEAST_BYTES;
+    const ring = new Uint8Array(isFirst ? Math.min(this.maxBytes, LEAST_BYTES) : this.maxBytes);
     let written = 0;
     for (let number = this.#firstBody; number < this.#next; number++) {
       const slot = number % this.#capacity;

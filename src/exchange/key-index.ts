@@ -58,7 +58,10 @@ export class KeyIndex {
     const former = this.#keys;
     this.#keys = new Uint32Array(4 * slots);
     this.#places = new Int32Array(2 ** Math.ceil(Math.log2(2 * slots)));
-    order.forEach((slot, index) => this.set(index, former.subarray(4 * slot, 4 * slot + 4)));
+    order.forEach((slot, index) => {
+      for (let word = 0; word < 4; word++) this.#keys[4 * index + word] = former[4 * slot + word] as number;
+      this.#insert(index);
+    });
   }
 
   #insert(slot: number): void {

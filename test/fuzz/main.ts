@@ -1,6 +1,6 @@
 /**
  * Live services under a storm of datagrams that nobody should send, one kind of service after the other:
- * `main.ts --seconds N [--seed S] [--rate DATAGRAMS] [--only NAME]`. Ends with 1 when a promise was broken, and
+ * `main.ts --seconds N [--seed S] [--rate DATAGRAMS] [--only NAME] [--stall MS]`. Ends with 1 when a promise was broken, and
  * says which seed does it again.
  */
 import { fork, type ChildProcess } from 'node:child_process';
@@ -16,10 +16,12 @@ import { StallWatch, type Stall } from './stall-watch.js';
 import type { SubjectReport } from './subject.js';
 
 const text = { type: 'string' } as const;
-const { values } = parseArgs({ options: { seconds: text, seed: text, rate: text, only: text } });
+const { values } = parseArgs({ options: { seconds: text, seed: text, rate: text, only: text, stall: text } });
 const seconds = Number(values.seconds ?? 20);
 const seed = Number(values.seed ?? randomInt(2 ** 31));
 const rate = Number(values.rate ?? 2500);
+/** The longest time for which an event loop may be busy with one turn, in milliseconds of its own processor time. */
+const stallMs = Number(values.stall ?? 50);
 
 /** A child process that answers one message at a time. */
 class Child {
@@ -201,8 +203,8 @@ function judge({ stall, rssBytes, stats, polluted }: SubjectReport, noise: Stall
   worst.rssBytes = Math.max(worst.rssBytes, rssBytes);
   // Where an idle process stood still too, or this one had no processor, the machine did it. A stall that has used
   // the processor for twice as long is its own on any machine.
-  const isOwn = stall.cpuMs > (noise.wallMs < NOISE_MS ? 0.8 : 2) * STALL_MS;
-  if (stall.wallMs > STALL_MS && isOwn) {
+  const isOwn = stall.cpuMs > (noise.wallMs < NOISE_MS ? 1 : 2) * stallMs;
+  if (stall.wallMs > stallMs && isOwn) {
     throw new Broken(`the event loop stood still for ${stall.wallMs} ms, ${stall.cpuMs} ms of them its own`);
   }
   if (polluted.length > 0) throw new Broken(`Object.prototype has ${polluted.join(', ')}`);
@@ -273,8 +275,6 @@ function fail(error: Error, last: readonly string[]): void {
 }
 
 const MIB = 2 ** 20;
-
-const STALL_MS = 50;
 
 // An idle process is woken at once, unless the machine has others to care for.
 const NOISE_MS = 10;

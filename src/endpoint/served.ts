@@ -110,7 +110,10 @@ export class Served extends Timed implements StoredRequest, Fate {
     this.heardMs = receivedMs;
     this.receivedMs = receivedMs;
     this.attempt = stamp.attempt;
-    this.patienceEndMs = Math.max(this.patienceEndMs, receivedMs + stamp.patienceMs);
+    const patienceEndMs = receivedMs + stamp.patienceMs;
+    // Of one that was recalled nothing was known.
+    const isKnown = this.patienceEndMs !== Infinity;
+    this.patienceEndMs = isKnown ? Math.max(this.patienceEndMs, patienceEndMs) : patienceEndMs;
   }
 
   /** What is remembered of it. */
@@ -126,6 +129,8 @@ export class Served extends Timed implements StoredRequest, Fate {
     else this.passage = note as Passage;
     this.body = body;
     this.finishedMs = nowMs;
+    // Whoever asks what became of it waits.
+    this.patienceEndMs = Infinity;
   }
 
   /** Whether a handler works on it, or its reply has not left. */

@@ -57,6 +57,10 @@ describe(`over a network that loses datagrams (seed ${seed})`, () => {
     const answers = await Promise.allSettled(
       Array.from({ length: count }, (_, n) => firstValueFrom(client.send<number>('double', n))),
     );
+    const failures = answers
+      .filter((answer) => answer.status === 'rejected')
+      .map(({ reason }) => String(reason));
+    if (failures.length > 0) process.stdout.write(`not answered: ${failures.slice(0, 10).join('; ')}\n`);
     return answers.filter((answer, n) => answer.status === 'fulfilled' && answer.value === 2 * n).length;
   }
 

@@ -81,6 +81,25 @@ describe('the exchange', () => {
       expect(client.stats()).toMatchObject({ replies: 1, unknownReplies: 3 });
     });
 
+    it('whose reply was lost gets it when it asks, though it must wait to leave', async () => {
+      const { clock, client, server, ask, toClient } = await setUp({ upload: { rate: 500, burst: 1 } });
+      let runs = 0;
+      let lost = 0;
+      server.serve((packet, datagram, record) => {
+        const { id } = packet as RequestPacket;
+        runs++;
+        const reply = { kind: 'reply', id, response: 'x'.repeat(200), isDisposed: true } as const;
+        clock.after(400, () => server.reply(reply, packet, datagram, undefined, record));
+      });
+      // Its word that it runs comes through, its first reply does not.
+      toClient.lose = (frame) => frame === undefined && lost++ < 1;
+      const answer = ask('x', { timeoutMs: 20_000 });
+      await clock.advance(20_000);
+      expect(answer.told.map(nameOf)).toEqual(['reply']);
+      expect(runs).toBe(1);
+      expect(client.stats().exchange?.probes).toBeGreaterThan(0);
+    });
+
     it('that comes 64 times at once runs once', async () => {
       const { clock, server, client, peer, toServer } = await setUp();
       let runs = 0;

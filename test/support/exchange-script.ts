@@ -35,6 +35,8 @@ export interface Script {
   readonly conditions: Required<NetworkConditions>;
   /** When nothing comes through any more, as if the other side had died; `Infinity` for never. */
   readonly blackoutMs: number;
+  /** Upload limit of the service, bytes per second: what it says must wait to leave. */
+  readonly upload: number;
   readonly operations: readonly Operation[];
 }
 
@@ -49,7 +51,8 @@ export function scriptOf(random: SeededRandom): Script {
   };
   const operations = Array.from({ length: 1 + random.below(6) }, (_, index) => operationOf(random, index));
   const blackoutMs = random.chance(0.1) ? random.below(4000) : Infinity;
-  return { conditions, operations, blackoutMs };
+  const upload = random.chance(0.5) ? Infinity : 50_000 + random.below(100_000);
+  return { conditions, operations, blackoutMs, upload };
 }
 
 function operationOf(random: SeededRandom, index: number): Operation {
@@ -89,7 +92,13 @@ export class ScriptRun {
   ) {
     this.#network = new VirtualNetwork({ clock: this.#clock, seed, ...script.conditions });
     this.#server = new ThrottledUdpTransport(
-      { host: '10.0.0.1', port: 4000 },
+      // Without a burst: each datagram waits for those before it. Nothing is refused for it: that is tested elsewhere.
+      {
+        host: '10.0.0.1',
+        port: 4000,
+        upload: { rate: script.upload, burst: 1 },
+        queue: { busyAfter: Infinity },
+      },
       this.#network.environment('10.0.0.1'),
     );
     this.#client = new ThrottledUdpClient(

@@ -1,3 +1,4 @@
+import { hexAt } from '../common/hex.js';
 import type { ReplyStamp, RequestStamp } from './packet.js';
 
 /**
@@ -77,17 +78,6 @@ function writeHex(bytes: Uint8Array, at: number, value: number, digits: number):
 function writeText(bytes: Uint8Array, at: number, text: string): number {
   for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
   return at + text.length;
-}
-
-/** The number that so many digits write; the text must be {@link isHex}. */
-function hexAt(text: string, from: number, digits: number): number {
-  let value = 0;
-  for (let at = from; at < from + digits; at++) {
-    const code = text.charCodeAt(at);
-    // '0' to '9' end in their value; 'a' to 'f' in it less nine, and have the bit of 64.
-    value = (value << 4) | ((code & 15) + 9 * (code >> 6));
-  }
-  return value >>> 0;
 }
 
 function isHex(text: string): boolean {

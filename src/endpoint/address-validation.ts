@@ -4,7 +4,7 @@ import { AmplificationLedger } from '../shaping/amplification-ledger.js';
 import type { ValidationStats } from '../telemetry/stats.js';
 import { AddressTokens } from './address-tokens.js';
 import type { AmplificationLimits } from './address-validation.options.js';
-import { ProvenPeers } from './proven-peers.js';
+import { ProvenPeers } from '../exchange/proven-peers.js';
 import type { Scheduler } from './scheduler.js';
 
 /**

@@ -276,7 +276,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   /** There is no room to remember it. */
   #refuseFull(served: Served): void {
     this.#unproven.ended(served);
-    if (served.isValidated) this.#words.busy(served.id, served.peer, FULL_RETRY_MS);
+    if (served.isProven) this.#words.busy(served.id, served.peer, FULL_RETRY_MS);
     else this.#words.challenge(served.id, served.peer, true);
   }
 

@@ -8,7 +8,7 @@ import type { ExchangeParts } from './exchange-parts.js';
 
 /** A request that carries nothing of the exchange, as it was seen. */
 export class PlainRecord implements StoredRequest {
-  readonly isValidated = true;
+  readonly isProven = true;
   /** More than one reply: none of them can stand for all. */
   isStream = false;
 

@@ -94,7 +94,7 @@ export class Served extends Timed implements StoredRequest, Fate {
     stamp: RequestStamp,
     peer: PeerAddress,
     readonly arrivedMs: number,
-    readonly isValidated: boolean,
+    readonly isProven: boolean,
   ) {
     super();
     this.peer = peer;

@@ -62,7 +62,7 @@ export class UdpEndpoint {
     const { socket, perPeer, amplification } = options;
     this.validation = new AddressValidation(amplification, scheduler);
     const isProven = (peer: PeerAddress): boolean => this.validation.isProven(peer);
-    const told = this.validation.isOn
+    const optionsByProof = this.validation.isOn
       ? {
           ...options,
           perPeer: {
@@ -76,14 +76,14 @@ export class UdpEndpoint {
       scheduler,
       socket.lookup,
     );
-    this.#uplink = new Uplink(told, {
+    this.#uplink = new Uplink(optionsByProof, {
       scheduler,
       events,
       transmit: (batch) => this.#socket.send(batch),
       onUnreachable: (error) => this.onUnreachable(error),
     });
     this.filter = new SourceFilter(options.sources);
-    this.#downlink = new Downlink(told, {
+    this.#downlink = new Downlink(optionsByProof, {
       scheduler,
       events,
       filter: this.filter,

@@ -9,7 +9,7 @@ export interface StoredRequest {
   /** When its first copy arrived, monotonic milliseconds. */
   readonly arrivedMs: number;
   /** Whether it came from an address that has proved itself; others share a small part of the room. */
-  readonly isValidated: boolean;
+  readonly isProven: boolean;
 }
 
 export interface DuplicateLimits {
@@ -97,7 +97,7 @@ export class DuplicateStore<R extends StoredRequest> {
    */
   add(request: R): boolean {
     const partition = this.#partitionOf(request);
-    if (!request.isValidated && partition.isFull) return false;
+    if (!request.isProven && partition.isFull) return false;
     if (partition.entries >= partition.maxEntries && !this.#forgetOldest(partition)) return false;
     partition.running++;
     this.#present.set(this.#wordsOf(request.key), request);
@@ -163,8 +163,8 @@ export class DuplicateStore<R extends StoredRequest> {
     return true;
   }
 
-  #partitionOf({ isValidated }: R): Partition {
-    return isValidated ? this.#proved : this.#others;
+  #partitionOf({ isProven }: R): Partition {
+    return isProven ? this.#proved : this.#others;
   }
 
   #wordsOf(key: string): Uint32Array {

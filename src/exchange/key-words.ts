@@ -1,3 +1,4 @@
+import { hexAt } from '../common/hex.js';
 import { hashOfText } from '../common/text-hash.js';
 
 /** Writes the 128 bits of a key into four words. */
@@ -5,15 +6,7 @@ export type WordsOf = (key: string, words: Uint32Array) => void;
 
 /** Of a key that is 32 lower case hexadecimal digits: those themselves. */
 export const hexWords: WordsOf = (key, words) => {
-  for (let word = 0; word < 4; word++) {
-    let value = 0;
-    for (let at = 8 * word; at < 8 * word + 8; at++) {
-      const code = key.charCodeAt(at);
-      // '0' to '9' end in their value; 'a' to 'f' in it less nine, and have the bit of 64.
-      value = (value << 4) | ((code & 15) + 9 * (code >> 6));
-    }
-    words[word] = value;
-  }
+  for (let word = 0; word < 4; word++) words[word] = hexAt(key, 8 * word, 8);
 };
 
 /** Of any other text: four hashes. @param seeds four random words, so that nobody can look for keys that meet */

@@ -6,10 +6,10 @@ describe('DuplicateStore', () => {
   const LIMITS = { maxBytes: 100, maxEntries: 3, maxAgeMs: 60_000 };
   const storeOf = (limits = {}) =>
     new DuplicateStore<StoredRequest>({ ...LIMITS, ...limits }, 7, hashWords([1, 2, 3, 4]), 5);
-  const request = (key: string, arrivedMs = 0, isValidated = true): StoredRequest => ({
+  const request = (key: string, arrivedMs = 0, isProven = true): StoredRequest => ({
     key,
     arrivedMs,
-    isValidated,
+    isProven,
   });
   const endOf = (bytes?: number) => ({
     mark: 9,

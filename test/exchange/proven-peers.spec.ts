@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ProvenPeers } from '../../src/endpoint/proven-peers.js';
+import { ProvenPeers } from '../../src/exchange/proven-peers.js';
 
 describe('ProvenPeers', () => {
   it('knows a peer until it is silent for too long', () => {

@@ -1,23 +1,22 @@
-import { Alarm } from '../endpoint/alarm.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
 import { DropCounters } from '../telemetry/drop-counters.js';
+import { Minute } from './minute.js';
 
 /**
  * Tells, in one line a minute, how many datagrams came that nobody could read or take, so that somebody hears of it
  * who does not look at figures. A minute without any says nothing, and sets no timer.
  */
 export class DropSummary {
-  readonly #alarm: Alarm;
-  #endsMs = 0;
+  readonly #minute: Minute;
   #drops: DropCounters | undefined;
   #isClosed = false;
 
   /** @param say takes the line */
   constructor(
-    private readonly scheduler: Scheduler,
+    scheduler: Scheduler,
     private readonly say: (line: string) => void,
   ) {
-    this.#alarm = new Alarm(scheduler, () => this.#onDue());
+    this.#minute = new Minute(scheduler, () => this.#sum());
   }
 
   /** @param reason as it stands in `stats().download.drops`; only those of senders that do not know us count */
@@ -26,8 +25,8 @@ export class DropSummary {
     if (!reason.startsWith(MALFORMED) && !UNKNOWN.has(reason)) return;
     if (this.#drops === undefined) {
       this.#drops = new DropCounters();
-      this.#endsMs = this.scheduler.now() + MINUTE_MS;
-      this.#alarm.aim(this.#endsMs);
+      this.#minute.begin();
+      this.#minute.listen();
     }
     this.#drops.count(reason, 0);
   }
@@ -35,13 +34,8 @@ export class DropSummary {
   /** Says what is still to be said, and counts no more. */
   close(): void {
     this.#isClosed = true;
-    this.#alarm.disarm();
+    this.#minute.close();
     this.#sum();
-  }
-
-  #onDue(): void {
-    if (this.scheduler.now() < this.#endsMs) this.#alarm.aim(this.#endsMs);
-    else this.#sum();
   }
 
   #sum(): void {
@@ -55,8 +49,6 @@ export class DropSummary {
     this.say(`dropped in the last minute: ${said.join(', ')}`);
   }
 }
-
-const MINUTE_MS = 60_000;
 
 const MALFORMED = 'malformed: ';
 

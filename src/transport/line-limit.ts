@@ -1,5 +1,5 @@
-import { Alarm } from '../endpoint/alarm.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
+import { Minute } from './minute.js';
 
 /** Where lines go: Nest's logger. */
 export interface LineSink {
@@ -12,23 +12,21 @@ export interface LineSink {
  * cannot fill a disk with it.
  */
 export class LineLimit {
-  readonly #alarm: Alarm;
-  #endsMs = -Infinity;
+  readonly #minute: Minute;
   #lines = 0;
   #leftOut = 0;
   #isClosed = false;
 
   constructor(
-    private readonly scheduler: Scheduler,
+    scheduler: Scheduler,
     /** Asked for each line: a class that extends ours may bring a logger of its own. */
     private readonly sink: () => LineSink,
   ) {
-    this.#alarm = new Alarm(scheduler, () => this.#onDue());
+    this.#minute = new Minute(scheduler, () => this.#sum());
   }
 
   error(error: unknown): void {
-    const nowMs = this.scheduler.now();
-    if (nowMs >= this.#endsMs) this.#begin(nowMs);
+    if (this.#minute.isOver) this.#begin();
     if (this.#lines < MAX_LINES) {
       this.#lines++;
       return this.sink().error(error);
@@ -36,25 +34,19 @@ export class LineLimit {
     if (this.#isClosed) return;
     // Only now is there something to be said when the minute is over.
     this.#leftOut++;
-    this.#alarm.aim(this.#endsMs);
+    this.#minute.listen();
   }
 
   /** Says what is still to be said, and sets no more timers. */
   close(): void {
     this.#isClosed = true;
-    this.#alarm.disarm();
+    this.#minute.close();
     this.#sum();
   }
 
-  #onDue(): void {
-    if (this.scheduler.now() < this.#endsMs) this.#alarm.aim(this.#endsMs);
-    else this.#sum();
-  }
-
-  #begin(nowMs: number): void {
-    this.#alarm.disarm();
+  #begin(): void {
     this.#sum();
-    this.#endsMs = nowMs + MINUTE_MS;
+    this.#minute.begin();
     this.#lines = 0;
   }
 
@@ -64,7 +56,5 @@ export class LineLimit {
     this.#leftOut = 0;
   }
 }
-
-const MINUTE_MS = 60_000;
 
 const MAX_LINES = 10;

@@ -1,5 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsoleLogger, Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { firstValueFrom, range, toArray } from 'rxjs';
 import {
   RawCodec,
@@ -17,13 +16,13 @@ import { DATAGRAM_ROUTE } from '../../src/transport/on-datagram.decorator.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
 import { VirtualNetwork } from '../../src/testing/virtual-network.js';
 import { Probes, type Probe } from './fixture.js';
+import { withoutLog } from '../support/without-log.js';
 
 const SERVER = { host: '10.0.0.1', port: 4000 };
 const SECRET = 'a secret of 24 bytes ...';
 
 describe('address validation', () => {
-  beforeAll(() => Logger.overrideLogger(false));
-  afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+  withoutLog();
 
   let clock: ManualClock;
   let network: VirtualNetwork;

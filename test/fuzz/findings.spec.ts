@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsoleLogger, Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { firstValueFrom } from 'rxjs';
 import { AttackLab } from '../support/attack-lab.js';
+import { withoutLog } from '../support/without-log.js';
 
 /** A datagram that has done harm once. */
 interface Finding {
@@ -21,8 +21,7 @@ const FINDINGS = JSON.parse(
 ) as readonly Finding[];
 
 describe('datagrams that have done harm once', () => {
-  beforeAll(() => Logger.overrideLogger(false));
-  afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+  withoutLog();
 
   let lab: AttackLab;
   afterEach(() => lab.close());

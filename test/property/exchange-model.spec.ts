@@ -1,16 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsoleLogger, Logger } from '@nestjs/common';
+import { describe, expect, it } from '@jest/globals';
 import { SeededRandom } from '../../src/testing/index.js';
 import { scriptOf, ScriptRun } from '../support/exchange-script.js';
 import { seed } from './seed.js';
+import { withoutLog } from '../support/without-log.js';
 
 // `npm run test:soak` runs more of them.
 const SCRIPTS = Number(process.env['FC_RUNS'] ?? 2000);
 
 describe(`the exchange on bad networks (seed ${seed})`, () => {
-  beforeAll(() => Logger.overrideLogger(false));
-
-  afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+  withoutLog();
 
   it(
     `keeps its promises in ${SCRIPTS} random scripts`,

@@ -1,13 +1,14 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsoleLogger, Controller, Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { range, type Observable } from 'rxjs';
 import { OnDatagram, RawCodec } from '../../../src/index.js';
 import { Attack } from '../../fuzz/attack.js';
 import { startService, type TestService } from '../../support/apps.js';
 import { AttackLab, idOf } from '../../support/attack-lab.js';
+import { withoutLog } from '../../support/without-log.js';
 
 @Controller()
 class GenerousController {
@@ -35,8 +36,7 @@ const DATAGRAMS = Number(process.env['ATTACK_DATAGRAMS'] ?? 3000);
 const SEED = Number(process.env['FC_SEED'] ?? 1);
 
 describe('bytes out to an address that proves nothing', () => {
-  beforeAll(() => Logger.overrideLogger(false));
-  afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+  withoutLog();
 
   let lab: AttackLab | undefined;
   let service: TestService | undefined;

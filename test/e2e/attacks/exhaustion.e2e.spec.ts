@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsoleLogger, Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { firstValueFrom } from 'rxjs';
 import { AttackLab } from '../../support/attack-lab.js';
 import { collectGarbage } from '../../support/garbage.js';
+import { withoutLog } from '../../support/without-log.js';
 
 // `npm run test:attack` has more of each.
 const IS_FULL = process.env['ATTACK_DATAGRAMS'] !== undefined;
@@ -10,8 +10,7 @@ const STRANGERS = IS_FULL ? 50_000 : 2000;
 const MIB = 2 ** 20;
 
 describe('resources that strangers try to hold', () => {
-  beforeAll(() => Logger.overrideLogger(false));
-  afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+  withoutLog();
 
   let lab: AttackLab;
   afterEach(() => lab.close());

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsoleLogger, Controller, Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { decodeFrame, encodeFrame } from '../../../src/codec/frame-codec.js';
 import { PeerAddress } from '../../../src/common/peer-address.js';
@@ -9,6 +9,7 @@ import { AddressTokens } from '../../../src/endpoint/address-tokens.js';
 import { SeededRandom } from '../../../src/testing/index.js';
 import { startService, type TestService } from '../../support/apps.js';
 import { AttackLab, idOf } from '../../support/attack-lab.js';
+import { withoutLog } from '../../support/without-log.js';
 
 @Controller()
 class EchoController {
@@ -21,8 +22,7 @@ const SECRET = 'a secret of 24 bytes ...';
 const FORGERIES = 2000;
 
 describe('tokens', () => {
-  beforeAll(() => Logger.overrideLogger(false));
-  afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+  withoutLog();
 
   let lab: AttackLab | undefined;
   let service: TestService | undefined;

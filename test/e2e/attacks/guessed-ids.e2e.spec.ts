@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsoleLogger, Controller, Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { UdpContext } from '../../../src/index.js';
@@ -9,6 +9,7 @@ import { SeededRandom } from '../../../src/testing/index.js';
 import { startService, type TestService } from '../../support/apps.js';
 import { AttackLab } from '../../support/attack-lab.js';
 import { RawPeer } from '../../support/raw-peer.js';
+import { withoutLog } from '../../support/without-log.js';
 
 const GUESSES = Number(process.env['ATTACK_DATAGRAMS'] ?? 2000);
 
@@ -26,8 +27,7 @@ class SlowController {
 }
 
 describe(`${GUESSES} guesses by somebody off the path`, () => {
-  beforeAll(() => Logger.overrideLogger(false));
-  afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+  withoutLog();
 
   let lab: AttackLab | undefined;
   let service: TestService | undefined;

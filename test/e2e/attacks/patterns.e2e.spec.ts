@@ -1,11 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConsoleLogger, Controller, Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { UdpContext } from '../../../src/index.js';
 import { startService, type TestService } from '../../support/apps.js';
 import { AttackLab } from '../../support/attack-lab.js';
 import { RawPeer } from '../../support/raw-peer.js';
+import { withoutLog } from '../../support/without-log.js';
 
 const NAMES = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf', 'then'];
 
@@ -41,8 +42,7 @@ class KeysController {
 }
 
 describe('names that are parts of objects', () => {
-  beforeAll(() => Logger.overrideLogger(false));
-  afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+  withoutLog();
 
   const clean = Object.getOwnPropertyNames(Object.prototype).sort();
   let lab: AttackLab | undefined;

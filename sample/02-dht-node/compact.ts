@@ -35,6 +35,6 @@ export function fromCompactNodes(bytes: unknown): DhtNode[] {
 
 export const ID_BYTES = 20;
 
-const NODE_BYTES = ID_BYTES + 6;
+export const NODE_BYTES = ID_BYTES + 6;
 
 const NOTHING = Buffer.alloc(0);

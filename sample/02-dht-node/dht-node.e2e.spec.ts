@@ -10,6 +10,7 @@ import { Program } from '../../test/support/programs.js';
 import { RawPeer } from '../../test/support/raw-peer.js';
 import { AppModule } from './app.module.js';
 import { DhtService } from './dht.service.js';
+import { PeerStore } from './peer-store.js';
 import { ANSWERS, FIND_NODE_QUERY } from './recorded-datagrams.js';
 
 const HOST = '127.0.0.1';
@@ -131,6 +132,34 @@ describe('02-dht-node, for anybody', () => {
     ['no arguments', { q: 'get_peers' }, [203, 'info_hash must be 20 bytes']],
   ])('answers %s with an error', async (_what, query, e) => {
     expect(await ask(bencode.encode({ t: 'x5', y: 'q', ...query }))).toEqual({ t: 'x5', y: 'e', e });
+  });
+
+  it.each([
+    ['find_node', 'target', 'nodes', 6],
+    ['get_peers', 'info_hash', 'nodes', 6],
+  ])('answers the first %s of a stranger, however many nodes it knows', async (q, name, list, least) => {
+    for (let nth = 0; nth < 100; nth++) {
+      dht.table.add({ id: randomBytes(20), address: `10.0.0.${nth + 1}`, port: 6881 });
+    }
+    const query = bencode.encode({ t: 'aa', y: 'q', q, a: { id: randomBytes(20), [name]: randomBytes(20) } });
+    const { r } = await ask(query);
+    expect((r as Record<string, string>)[list]!.length).toBeGreaterThanOrEqual(26 * least);
+    expect(transport.stats().upload.bytes).toBeLessThanOrEqual(3 * query.length);
+  });
+
+  it('names as many peers as a stranger may be told of', async () => {
+    const infoHash = randomBytes(20);
+    const store = app.get(PeerStore);
+    for (let nth = 0; nth < 50; nth++) store.add(infoHash, Buffer.from([10, 0, 0, nth + 1, 26, 225]));
+    const query = bencode.encode({
+      t: 'aa',
+      y: 'q',
+      q: 'get_peers',
+      a: { id: randomBytes(20), info_hash: infoHash },
+    });
+    const { r } = await ask(query);
+    expect((r as { values: string[] }).values.length).toBeGreaterThanOrEqual(20);
+    expect(transport.stats().upload.bytes).toBeLessThanOrEqual(3 * query.length);
   });
 
   it('counts what is malformed, and goes on', async () => {

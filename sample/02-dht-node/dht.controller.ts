@@ -1,8 +1,9 @@
 import { Controller, UseInterceptors } from '@nestjs/common';
-import { MessagePattern, Payload, RpcException } from '@nestjs/microservices';
-import { Peer, PeerAddress } from 'nestjs-throttled-udp';
-import { ID_BYTES, toCompactNodes, toCompactPeer } from './compact.js';
+import { Ctx, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { Peer, PeerAddress, UdpContext } from 'nestjs-throttled-udp';
+import { ID_BYTES, NODE_BYTES, toCompactNodes, toCompactPeer } from './compact.js';
 import { DhtService } from './dht.service.js';
+import { fitting } from './fitting.js';
 import { KRPC_PROTOCOL_ERROR, type KrpcValues } from './krpc.codec.js';
 import { LearnInterceptor } from './learn.interceptor.js';
 import { PeerStore } from './peer-store.js';
@@ -22,21 +23,24 @@ export class DhtController {
     return { id: this.dht.id };
   }
 
-  @MessagePattern('find_node') findNode(@Payload() values: KrpcValues): KrpcValues {
-    const target = idOf(values, 'target');
-    return { id: this.dht.id, nodes: toCompactNodes(this.dht.table.closest(target)) };
+  @MessagePattern('find_node') findNode(
+    @Payload() values: KrpcValues,
+    @Ctx() context: UdpContext,
+  ): KrpcValues {
+    return { id: this.dht.id, nodes: this.#nodesNear(idOf(values, 'target'), context) };
   }
 
   @MessagePattern('get_peers') getPeers(
     @Payload() values: KrpcValues,
     @Peer() peer: PeerAddress,
+    @Ctx() context: UdpContext,
   ): KrpcValues {
     const infoHash = idOf(values, 'info_hash');
-    const found = this.peers.find(infoHash);
+    const found = fitting(this.peers.find(infoHash), VALUE_BYTES, context.getDatagram());
     return {
       id: this.dht.id,
       token: this.tokens.create(peer.address),
-      ...(found.length > 0 ? { values: found } : { nodes: toCompactNodes(this.dht.table.closest(infoHash)) }),
+      ...(found.length > 0 ? { values: found } : { nodes: this.#nodesNear(infoHash, context) }),
     };
   }
 
@@ -52,6 +56,10 @@ export class DhtController {
     if (compact !== undefined) this.peers.add(infoHash, compact);
     return { id: this.dht.id };
   }
+
+  #nodesNear(id: Buffer, context: UdpContext): Buffer {
+    return toCompactNodes(fitting(this.dht.table.closest(id), NODE_BYTES, context.getDatagram()));
+  }
 }
 
 function idOf(values: KrpcValues, name: string): Buffer {
@@ -63,3 +71,6 @@ function idOf(values: KrpcValues, name: string): Buffer {
 function refusal(message: string): RpcException {
   return new RpcException({ code: KRPC_PROTOCOL_ERROR, message });
 }
+
+// `6:` and the six bytes of a peer.
+const VALUE_BYTES = 8;

@@ -123,6 +123,23 @@ describe('address validation', () => {
       expect(() => server.setValidationSecret('short')).toThrow(/secret must be 16 bytes or more/);
     });
 
+    it('is proven by a reply to a question of ours: nobody else could know the id', async () => {
+      const { server } = await setUp();
+      const other = new ThrottledUdpTransport(
+        { host: '10.0.0.3', port: 4000, addressValidation: false },
+        network.environment('10.0.0.3'),
+      );
+      open.push(() => other.close());
+      other.addHandler('echo', (data: unknown) => Promise.resolve(data));
+      other.listen(() => undefined);
+      const answer = firstValueFrom(
+        server.createClient({ host: '10.0.0.3', port: 4000 }).send<unknown>('echo', 1),
+      );
+      await clock.advance(10);
+      expect(await answer).toBe(1);
+      expect(server.stats().validation).toMatchObject({ provenPeers: 1, proofs: 0 });
+    });
+
     it('is told so in plain words when it cannot prove anything, and answered as far as it goes', async () => {
       const { stranger, server } = await setUp();
       await stranger.say('{"pattern":"echo","data":1,"id":"k3"}');

@@ -406,12 +406,18 @@ describe('the exchange', () => {
       const answer = ask('x'.repeat(2000), { timeoutMs: 20_000 });
       await clock.advance(100);
       const next = await restart();
-      let runs = 0;
-      next.serve(() => void runs++);
+      const run: unknown[] = [];
+      next.serve((packet, datagram, record) => {
+        const { id, data } = packet as RequestPacket;
+        run.push(data);
+        next.reply({ kind: 'reply', id, response: 1, isDisposed: true }, packet, datagram, undefined, record);
+      });
       toClient.lose = () => false;
+      // The client learns of the new life before the next copy leaves: that one was meant for the other.
+      ask('and now?');
       await clock.advance(20_000);
       expect(answer.told.map(nameOf)).toEqual(['OutcomeUnknownError']);
-      expect(runs).toBe(0);
+      expect(run).toEqual(['and now?']);
     });
 
     it('of a peer that has no room left is refused, and the others are not', async () => {

@@ -11,6 +11,7 @@ export type ExchangeGauge =
   | 'running'
   | 'stored'
   | 'storedBytes'
+  | 'unproven'
   | 'streams'
   | 'reassemblyBytes'
   | 'undeliveredBytes'

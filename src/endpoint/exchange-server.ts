@@ -183,6 +183,10 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     return this.#store.entries;
   }
 
+  get unproven(): number {
+    return this.#unproven.size;
+  }
+
   get storedBytes(): number {
     return this.#store.bytes;
   }

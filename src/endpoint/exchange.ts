@@ -76,6 +76,7 @@ export class Exchange {
       running: server.open,
       stored: server.stored,
       storedBytes: server.storedBytes,
+      unproven: server.unproven,
       streams: server.streams,
       reassemblyBytes: budget.bytes,
       undeliveredBytes: deliveries.bytes,

@@ -23,7 +23,8 @@ export class Turns<T extends { readonly data: Uint8Array }> {
 
   /** Hands a datagram on, now or in one of the next turns. @returns false when too much waits already */
   take(item: T, nowMs: number): boolean {
-    if (this.#waiting.length === 0 && !this.#isSpent(nowMs)) {
+    // While anything waits, the turn is spent: nobody overtakes.
+    if (!this.#isSpent(nowMs)) {
       this.handOn(item, nowMs);
       return true;
     }

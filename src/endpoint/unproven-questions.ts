@@ -50,7 +50,7 @@ export class UnprovenQuestions {
     }
   }
 
-  /** All that is known of; for figures and tests. */
+  /** All that is known of. */
   get size(): number {
     let size = 0;
     for (const asked of this.#byPeer.values()) size += asked.size;

@@ -8,6 +8,8 @@ export interface PeerPathLimits {
   readonly maxInFlight: number;
   /** Requests that may wait for a place, per peer. */
   readonly maxWaiting: number;
+  /** Ways beyond which those that nobody uses are forgotten at once. @default 65536 */
+  readonly maxPaths?: number;
 }
 
 /** The ways to all peers; those that nobody uses are forgotten after two minutes, or for want of room. */
@@ -23,8 +25,8 @@ export class PeerPaths {
   hold(peer: PeerAddress, nowMs: number): PeerPath {
     let path = this.#byKey.get(peer.key);
     if (path === undefined) {
-      if (this.#byKey.size >= MAX_PATHS) this.#makeRoom(nowMs);
-      const { datagramBytes, maxInFlight, maxWaiting } = this.limits;
+      const { datagramBytes, maxInFlight, maxWaiting, maxPaths = MAX_PATHS } = this.limits;
+      if (this.#byKey.size >= maxPaths) this.#makeRoom(nowMs);
       path = new PeerPath(datagramBytes, maxInFlight, maxWaiting);
       this.#byKey.set(peer.key, path);
       if (this.#byKey.size === 1) this.onFirst?.();

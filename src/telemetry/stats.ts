@@ -153,6 +153,8 @@ export interface ExchangeStats {
   readonly stored: number;
   /** Bytes of stored replies. */
   readonly storedBytes: number;
+  /** Requests of addresses that must prove themselves first: they run, or their answers are kept back. */
+  readonly unproven: number;
   /** Runs of segments that are open, in both directions. */
   readonly streams: number;
   /** Bytes of messages that are here in part. */

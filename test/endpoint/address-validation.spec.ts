@@ -140,6 +140,41 @@ describe('address validation', () => {
       expect(server.stats().validation).toMatchObject({ provenPeers: 1, proofs: 0 });
     });
 
+    it('shows the token once, however many of its requests are asked for it', async () => {
+      const { ask, wire } = await setUp();
+      // More than may run for strangers: the rest is asked to come again behind the proof.
+      for (let i = 0; i < 40; i++) void ask('never', i).catch(() => undefined);
+      await clock.advance(10);
+      expect(wire.filter((word) => word.includes(' challenge'))).toHaveLength(9);
+      expect(wire.filter((word) => word.endsWith(' proof'))).toHaveLength(1);
+      expect(runs).toHaveLength(40);
+    });
+
+    it('is not made to send without end by a server that never takes what it asks for', async () => {
+      const { network: net } = await setUp();
+      const liar = await strangerOn(net, '10.6.6.9', 4000);
+      const client = new ThrottledUdpClient(
+        { host: '10.6.6.9', port: 4000, timeout: 5000 },
+        net.environment('10.0.0.9'),
+      );
+      open.push(() => client.close());
+      await client.connect();
+      let asked = 0;
+      liar.answers = (text) => {
+        const { id } = JSON.parse(text) as { id: string };
+        asked++;
+        return encodeFrame({ kind: 'challenge', id, epoch: 7, token: new Uint8Array(16), isRefusal: true });
+      };
+      const end = firstValueFrom(client.send<unknown>('echo', 1)).catch(
+        (error: { code: string }) => error.code,
+      );
+      await clock.advance(5000);
+      expect(await end).toBe('UDP_REQUEST_TIMEOUT');
+      // Three times at once, then as if nobody had said a word.
+      expect(asked).toBeGreaterThanOrEqual(4);
+      expect(asked).toBeLessThanOrEqual(7);
+    });
+
     it('is told so in plain words when it cannot prove anything, and answered as far as it goes', async () => {
       const { stranger, server } = await setUp();
       await stranger.say('{"pattern":"echo","data":1,"id":"k3"}');
@@ -262,6 +297,14 @@ describe('address validation', () => {
       expect(await lost).toBe('y');
     });
 
+    it('what is kept back is let go of with its request', async () => {
+      const { stranger, server } = await setUp();
+      await stranger.ask('pad', 1100);
+      expect(server.stats().packets.exchange).toMatchObject({ unproven: 1, stored: 1 });
+      await clock.advance(62_000);
+      expect(server.stats().packets.exchange).toMatchObject({ unproven: 0, stored: 0 });
+    });
+
     it('no peer is remembered, and none of it rides in control', async () => {
       const { server, network: net } = await setUp({
         upload: '10 kB/s',
@@ -326,6 +369,25 @@ describe('address validation', () => {
       expect(server.stats().validation).toBeUndefined();
     });
 
+    it('the author of a protocol is told once that an answer was too large', async () => {
+      const said: string[] = [];
+      class Talking extends ThrottledUdpTransport {
+        protected override readonly logger = {
+          log: () => undefined,
+          warn: (line: string) => void said.push(line),
+        } as never;
+      }
+      clock = new ManualClock();
+      network = new VirtualNetwork({ clock });
+      const server = new Talking({ ...SERVER, codec: new RawCodec() }, network.environment(SERVER.host));
+      open.push(() => server.close());
+      server.addHandler(DATAGRAM_ROUTE, () => Promise.resolve(Buffer.alloc(100)));
+      server.listen(() => undefined);
+      const stranger = await strangerOn(network, '10.6.6.6');
+      for (let i = 0; i < 5; i++) await stranger.say('0123456789');
+      expect(said).toEqual([expect.stringContaining('amplificationFactor is 3')]);
+    });
+
     it('what send() says is not counted', async () => {
       const { server, stranger } = await setUp({ codec: new RawCodec() });
       const sent = server.send(Buffer.alloc(5000), { host: '10.6.6.6', port: 6 });
@@ -342,13 +404,18 @@ describe('address validation', () => {
     bytesSaid = 0;
     bytesHeard = 0;
     token: Uint8Array | undefined;
+    /** What is said to each request that comes here. */
+    answers: ((text: string) => Uint8Array) | undefined;
     readonly name = { id: 'ab'.repeat(8), client: 'cd'.repeat(8), epoch: 0 };
 
     constructor(private readonly probe: Probe) {
-      probe.endpoint.onDatagram = ({ data }) => {
+      probe.endpoint.onDatagram = ({ data, peer }) => {
         this.bytesHeard += data.length;
         this.heard.push(data.toString());
-        if (!isFrame(data)) return;
+        if (!isFrame(data)) {
+          if (this.answers !== undefined) probe.endpoint.post(this.answers(data.toString()), peer);
+          return;
+        }
         const frame = decodeFrame(data);
         this.frames.push(frame);
         if (frame.kind === 'challenge') this.token = Uint8Array.from(frame.token);

@@ -100,6 +100,41 @@ describe('the exchange', () => {
       expect(client.stats().exchange?.probes).toBe(1);
     });
 
+    it('that comes again while its reply waits to be said again, queues no other one', async () => {
+      const { clock, server, client, peer, serve, toClient } = await setUp({
+        upload: { rate: 500, burst: 1 },
+      });
+      serve(() => ({ response: 'x'.repeat(600), isDisposed: true }));
+      const stamp = { client: 'c'.repeat(16), attempt: 1, ageMs: 0, patienceMs: 60_000, epoch: 0 };
+      const packet = { kind: 'request', id: 'a'.repeat(16), pattern: 'x', data: 1, stamp } as const;
+      client.endpoint.post(new JsonCodec().encode(packet), peer);
+      await clock.advance(5);
+      for (let copy = 0; copy < 5; copy++) client.endpoint.post(new JsonCodec().encode(packet), peer);
+      await clock.advance(20_000);
+      expect(server.stats().exchange).toMatchObject({ duplicatesAnswered: 1, duplicatesPending: 4 });
+      // The first reply, one more, and one word that it is on its way.
+      expect(toClient.count).toBe(3);
+    });
+
+    it('whose second reply found no room can be asked for a third', async () => {
+      const { clock, server, client, peer, serve } = await setUp({
+        upload: { rate: 500, burst: 1 },
+        queue: { maxAge: 200 },
+      });
+      serve(() => ({ response: 'x'.repeat(600), isDisposed: true }));
+      const stamp = { client: 'c'.repeat(16), attempt: 1, ageMs: 0, patienceMs: 60_000, epoch: 0 };
+      const packet = { kind: 'request', id: 'a'.repeat(16), pattern: 'x', data: 1, stamp } as const;
+      for (let copy = 0; copy < 3; copy++) {
+        client.endpoint.post(new JsonCodec().encode(packet), peer);
+        await clock.advance(copy === 0 ? 5 : 5000);
+      }
+      expect(server.stats().exchange).toMatchObject({ duplicatesAnswered: 2, duplicatesPending: 0 });
+      expect(server.endpoint.upload.stats()).toMatchObject({
+        datagrams: 2,
+        drops: { expired: { datagrams: 1 } },
+      });
+    });
+
     it('that comes 64 times at once runs once', async () => {
       const { clock, server, client, peer, toServer } = await setUp();
       let runs = 0;
@@ -554,6 +589,7 @@ describe('the exchange', () => {
     readonly delayMs?: number;
     /** Limit of the server. */
     readonly upload?: { readonly rate: number; readonly burst: number };
+    readonly queue?: { readonly maxAge: number };
     readonly client?: object;
     readonly server?: object;
   }
@@ -580,8 +616,8 @@ describe('the exchange', () => {
   }
 
   /** A client and a server 1 ms apart, without jitter. */
-  async function setUp({ delayMs = 1, upload, ...setup }: Setup = {}) {
-    const limits = upload === undefined ? {} : { upload };
+  async function setUp({ delayMs = 1, upload, queue, ...setup }: Setup = {}) {
+    const limits = { ...(upload === undefined ? {} : { upload }), ...(queue === undefined ? {} : { queue }) };
     const clock = new ManualClock();
     const network = new VirtualNetwork({ clock, delayMs });
     open = undefined;

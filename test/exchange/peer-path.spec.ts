@@ -114,3 +114,20 @@ describe('PeerPaths', () => {
     expect(told).toBe(1);
   });
 });
+
+describe('PeerPaths past their bound', () => {
+  const peer = (no: number): PeerAddress => PeerAddress.of('10.0.0.1', no);
+
+  it('forget those that nobody uses, going through all of them once a second at most', () => {
+    const paths = new PeerPaths({ datagramBytes: 1000, maxInFlight: 1, maxWaiting: 1, maxPaths: 3 });
+    const [first] = [1, 2, 3].map((no) => paths.hold(peer(no), 0));
+    paths.hold(peer(4), 0);
+    // All are held: the bound gives way, and nobody is looked through again for a while.
+    expect(paths.size).toBe(4);
+    first?.release(10);
+    paths.hold(peer(5), 999);
+    expect([paths.size, paths.has(peer(1))]).toEqual([5, true]);
+    paths.hold(peer(6), 1000);
+    expect([paths.size, paths.has(peer(1)), paths.has(peer(2))]).toEqual([5, false, true]);
+  });
+});

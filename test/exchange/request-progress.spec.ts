@@ -81,6 +81,31 @@ describe('RequestProgress', () => {
     expect(progress.isRefused).toBe(true);
   });
 
+  it('is as new when its only copy was not taken, and goes at once', () => {
+    const { progress } = started();
+    progress.onQueued();
+    progress.onLeft(100);
+    progress.onNotTaken(150);
+    expect(progress.step(150)).toBe('send');
+    progress.onQueued();
+    progress.onLeft(150);
+    expect([progress.attempts, progress.ageMs(400)]).toEqual([2, 0]);
+    // The next copy counts from the first that may have been taken.
+    progress.onQueued();
+    expect(progress.ageMs(1150)).toBe(1000);
+  });
+
+  it('keeps its age when another copy may have been taken', () => {
+    const { progress } = started();
+    for (const leftMs of [100, 1100]) {
+      progress.onQueued();
+      progress.onLeft(leftMs);
+    }
+    progress.onNotTaken(1150);
+    progress.onQueued();
+    expect(progress.ageMs(1150)).toBe(1050);
+  });
+
   it('has nothing more to do once a value is here', () => {
     const { progress } = started(Infinity);
     progress.onQueued();

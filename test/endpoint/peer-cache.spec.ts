@@ -11,13 +11,12 @@ describe('PeerCache', () => {
 
   it('takes none for another, also where they share a place', () => {
     const cache = new PeerCache();
-    for (let round = 0; round < 2; round++) {
-      for (let a = 0; a < 40; a++) {
-        for (const port of [1000, 1000 + 4096, 1000 + 8192]) {
-          // The last three characters, by which places are picked, are the same.
-          const address = `10.${a}.0.1`;
-          expect(cache.peerOf(address, port).key).toBe(`${address}:${port}`);
-        }
+    for (const port of [1000, 1000 + 4096, 1000 + 8192]) {
+      for (let subnet = 0; subnet < 40; subnet++) {
+        // The last three characters, by which places are picked, are the same.
+        const address = `10.${subnet}.0.1`;
+        expect(cache.peerOf(address, port).key).toBe(`${address}:${port}`);
+        expect(cache.peerOf('10.0.0.1', port).key).toBe(`10.0.0.1:${port}`);
       }
     }
   });

@@ -24,6 +24,8 @@ export interface SegmentSenderLimits {
  * `onTime` when `nextMs` has come.
  */
 export class SegmentSender {
+  /** Of what no segment was cut yet. Cut late, a large message that nobody acknowledges is one array of bytes. */
+  readonly #uncut = new Fifo<UncutMessage>();
   /** By number, from `#originSeq` on; `undefined` for those that are acknowledged. */
   #segments: (Outgoing | undefined)[] = [];
   /** Number of the first in `#segments`: behind `#baseSeq`, so that not every acknowledgement moves the array. */
@@ -32,6 +34,8 @@ export class SegmentSender {
   #baseSeq = 0;
   /** Number of the first that was never handed out. */
   #newSeq = 0;
+  /** Number of the first of the next message. */
+  #endSeq = 0;
   #windowEnd: number;
   readonly #missing = new Fifo<Outgoing>();
   #handOuts = 0;
@@ -71,25 +75,10 @@ export class SegmentSender {
     // A full buffer must be able to say that it is full: a short end is always taken.
     const isShortEnd = isEnd && message.length <= SHORT_END_BYTES;
     if (!isShortEnd && !(isInBuffer && this.#hold(message.length))) return false;
-    for (let at = 0; at === 0 || at < message.length; at += segmentBytes) {
-      const isLast = at + segmentBytes >= message.length;
-      this.#segments.push({
-        seq: this.#endSeq,
-        payload: message.subarray(at, at + segmentBytes),
-        messageBytes: at === 0 ? message.length : undefined,
-        isLast,
-        isEnd: isLast && isEnd,
-        wantsAck: false,
-        fate: isLast ? fate : undefined,
-        state: 'new',
-        handOut: 0,
-        handedMs: 0,
-        leftMs: NaN,
-        copies: 0,
-        isCopy: false,
-      });
-      this.#bufferedSegments++;
-    }
+    this.#uncut.push({ message, at: 0, isEnd, fate });
+    const segments = segmentsOf(message.length, segmentBytes);
+    this.#endSeq += segments;
+    this.#bufferedSegments += segments;
     this.#bufferedBytes += message.length;
     this.#isEnded = isEnd;
     return true;
@@ -197,6 +186,9 @@ export class SegmentSender {
       }
       if (segment?.fate !== undefined) fates.push(segment.fate);
     }
+    for (let uncut = this.#uncut.shift(); uncut !== undefined; uncut = this.#uncut.shift()) {
+      if (uncut.fate !== undefined) fates.push(uncut.fate);
+    }
     this.#segments = [];
     this.#missing.clear();
     this.#bufferedBytes = 0;
@@ -206,6 +198,7 @@ export class SegmentSender {
     this.#letGo(Infinity);
     this.#baseSeq = this.#newSeq;
     this.#originSeq = this.#newSeq;
+    this.#endSeq = this.#newSeq;
     for (const fate of fates) fate.left(nowMs);
   }
 
@@ -238,7 +231,7 @@ export class SegmentSender {
   /** @returns false when there is no room for a message */
   #hold(messageBytes: number): boolean {
     if (this.room === undefined) return true;
-    const segments = Math.max(1, Math.ceil(messageBytes / this.limits.segmentBytes));
+    const segments = segmentsOf(messageBytes, this.limits.segmentBytes);
     const bytes = messageBytes + segments * SEGMENT_COST_BYTES;
     if (!this.room.tryTake(bytes)) return false;
     this.#held.push({ lastSeq: this.#endSeq + segments - 1, bytes });
@@ -277,12 +270,45 @@ export class SegmentSender {
       if (lost.state === 'lost') return lost;
       this.#missing.shift();
     }
-    return this.#newSeq < this.#windowEnd ? this.#segments[this.#newSeq - this.#originSeq] : undefined;
+    return this.#newSeq < this.#windowEnd ? this.#newest() : undefined;
+  }
+
+  /** The first that was never handed out. */
+  #newest(): Outgoing | undefined {
+    const segment = this.#segments[this.#newSeq - this.#originSeq];
+    return segment ?? this.#cut();
+  }
+
+  #cut(): Outgoing | undefined {
+    const uncut = this.#uncut.peek();
+    if (uncut === undefined) return undefined;
+    const { message, at } = uncut;
+    const next = at + this.limits.segmentBytes;
+    const isLast = next >= message.length;
+    if (isLast) this.#uncut.shift();
+    else uncut.at = next;
+    const segment: Outgoing = {
+      seq: this.#newSeq,
+      payload: message.subarray(at, next),
+      messageBytes: at === 0 ? message.length : undefined,
+      isLast,
+      isEnd: isLast && uncut.isEnd,
+      wantsAck: false,
+      fate: isLast ? uncut.fate : undefined,
+      state: 'new',
+      handOut: 0,
+      handedMs: 0,
+      leftMs: NaN,
+      copies: 0,
+      isCopy: false,
+    };
+    this.#segments.push(segment);
+    return segment;
   }
 
   /** What a probe carries: the first segment that is missing, or one more than the receiver's window allows. */
   #tail(): Outgoing | undefined {
-    const first = this.#first;
+    const first = this.#baseSeq === this.#newSeq ? this.#newest() : this.#first;
     // What waits in our own queue is not queued again.
     return first?.state === 'queued' ? undefined : first;
   }
@@ -310,8 +336,7 @@ export class SegmentSender {
   }
 
   #advanceBase(): void {
-    const end = this.#endSeq;
-    while (this.#baseSeq < end && this.#first === undefined) this.#baseSeq++;
+    while (this.#baseSeq < this.#newSeq && this.#first === undefined) this.#baseSeq++;
     this.#letGo(this.#baseSeq);
     const passed = this.#baseSeq - this.#originSeq;
     if (passed < COMPACT_AT || 2 * passed < this.#segments.length) return;
@@ -346,11 +371,6 @@ export class SegmentSender {
     return this.#segments[this.#baseSeq - this.#originSeq];
   }
 
-  /** Number of the next segment that will be made. */
-  get #endSeq(): number {
-    return this.#originSeq + this.#segments.length;
-  }
-
   /** What the buffer holds, with what each segment takes beside its bytes. */
   get #cost(): number {
     return this.#bufferedBytes + this.#bufferedSegments * SEGMENT_COST_BYTES;
@@ -361,6 +381,15 @@ export class SegmentSender {
     if (this.isIdle || this.#first?.state === 'queued') return Infinity;
     return Math.max(this.#lastLeftMs, this.#holdUntilMs) + this.rtt.backedOffMs(this.#timeouts + 1);
   }
+}
+
+interface UncutMessage {
+  readonly message: Uint8Array;
+  /** Where the next segment begins. */
+  at: number;
+  readonly isEnd: boolean;
+  /** Told with the last segment. */
+  readonly fate: MessageFate | undefined;
 }
 
 interface Outgoing extends Segment {
@@ -379,6 +408,11 @@ interface Outgoing extends Segment {
 interface Round {
   ackedBytes: number;
   newest: Outgoing | undefined;
+}
+
+/** An empty message is one empty segment. */
+function segmentsOf(messageBytes: number, segmentBytes: number): number {
+  return Math.max(1, Math.ceil(messageBytes / segmentBytes));
 }
 
 // What a receiver has room for before it has said so.

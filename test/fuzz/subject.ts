@@ -1,6 +1,7 @@
 /**
  * The service under attack, as a process of its own: `subject.ts CODEC [validated]`, CODEC `json` or `raw`.
- * Tells its port, and answers each message with a {@link SubjectReport} of the time since the last.
+ * Tells its port, and answers each message with a {@link SubjectReport} of the time since the last; to `collect`
+ * after a collection of garbage.
  */
 import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';
@@ -20,7 +21,7 @@ import { StallWatch, type Stall } from './stall-watch.js';
 
 export interface SubjectReport {
   readonly stall: Stall;
-  /** Resident set after a collection, bytes. */
+  /** Resident set, bytes; with what is not collected yet, unless a collection was asked for. */
   readonly rssBytes: number;
   readonly stats: ReturnType<ThrottledUdpTransport['stats']>;
   /** What has become of `Object.prototype`; must be nothing. */
@@ -133,14 +134,13 @@ const transport = app.get(ThrottledUdpTransport);
 
 const watch = new StallWatch();
 watch.start();
-process.on('message', () => {
+process.on('message', (question) => {
   const stall = watch.stop();
-  // A collection of our own would be a stall of our own: it is not watched.
-  globalThis.gc?.();
+  if (question === 'collect') globalThis.gc?.();
   const polluted = Object.getOwnPropertyNames(Object.prototype).filter((name) => !CLEAN.has(name));
   const report: SubjectReport = {
     stall,
-    rssBytes: process.memoryUsage().rss,
+    rssBytes: process.memoryUsage.rss(),
     stats: transport.stats(),
     polluted,
   };

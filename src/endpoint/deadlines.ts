@@ -1,6 +1,7 @@
 import { BinaryHeap, type HeapEntry } from '../common/binary-heap.js';
 import { Alarm } from './alarm.js';
 import type { Scheduler } from './scheduler.js';
+import { TURN_MS } from './turns.js';
 
 /** Something that has to do something at an instant. */
 export abstract class Timed implements HeapEntry {
@@ -53,14 +54,17 @@ export class Deadlines {
 
   #ring(): void {
     this.#aimedMs = Infinity;
-    const nowMs = this.scheduler.now();
-    // No more than there are now: one that aims at the present again must let others have their turn.
-    for (let left = this.#heap.size; left > 0; left--) {
+    let nowMs = this.scheduler.now();
+    const endMs = nowMs + TURN_MS;
+    // No more than there are now: one that aims at the present again must let others have their turn. And no longer
+    // than a turn may take: thousands may be due at once.
+    for (let left = this.#heap.size; left > 0 && nowMs <= endMs; left--) {
       const first = this.#heap.peek();
       if (first === undefined || first.dueMs > nowMs) break;
       this.#heap.pop();
       first.dueMs = Infinity;
       first.onDue(nowMs);
+      nowMs = this.scheduler.now();
     }
     const nextMs = this.#heap.peek()?.dueMs ?? Infinity;
     if (nextMs < this.#aimedMs) this.#aimAlarm(nextMs);

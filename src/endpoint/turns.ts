@@ -70,9 +70,11 @@ export class Turns<T extends { readonly data: Uint8Array }> {
   }
 }
 
-const TURN_MS = 8;
+/** How long a turn may work on, in milliseconds. */
+export const TURN_MS = 8;
 
-const LONG_MS = 2;
+// Node hands over 32 datagrams in a turn: where each takes less, all of them take no longer than one may.
+const LONG_MS = TURN_MS / 32;
 
 // About what the kernel holds for a socket: more would only make all of it wait for longer.
 const MAX_WAITING = 256;

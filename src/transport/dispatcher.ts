@@ -59,7 +59,7 @@ export class Dispatcher implements PumpOwner {
     this.channel = parts.channel;
     this.scheduler = parts.scheduler;
     this.serializer = parts.serializer;
-    this.places = new HandlerPlaces(parts.limits);
+    this.places = new HandlerPlaces(parts.limits, parts.scheduler);
   }
 
   /** Takes one packet. Never throws. @param served its record, when it came over the exchange */

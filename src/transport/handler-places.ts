@@ -1,4 +1,6 @@
 import type { PeerAddress } from '../common/peer-address.js';
+import type { Scheduler } from '../endpoint/scheduler.js';
+import { TURN_MS } from '../endpoint/turns.js';
 
 /** How many handlers may run, and how much may wait for them. */
 export interface HandlerLimits {
@@ -37,8 +39,13 @@ export class HandlerPlaces {
   readonly #lines = { known: new Line(), stranger: new Line() };
   #arrivals = 0;
   #isServing = false;
+  /** When no more may begin in this turn of the event loop; `undefined` while none has begun out of the line. */
+  #turnEndMs: number | undefined;
 
-  constructor({ maxConcurrent, maxWaitingBytes }: HandlerLimits) {
+  constructor(
+    { maxConcurrent, maxWaitingBytes }: HandlerLimits,
+    private readonly scheduler: Pick<Scheduler, 'now' | 'soon'>,
+  ) {
     this.#all = new Part(maxConcurrent, maxWaitingBytes);
     this.#strangers = new Part(Math.max(1, Math.floor(maxConcurrent / 2)), maxWaitingBytes / 2);
   }
@@ -114,12 +121,16 @@ export class HandlerPlaces {
     return this.#all.hasRoom(cost) && (standing === 'known' || this.#strangers.hasRoom(cost));
   }
 
-  /** Begins what can. A handler that ends at once leaves its place in here, and must not begin the next by itself. */
+  /**
+   * Begins what can, for as long as a turn of the event loop may take: handlers that end at once would let all of
+   * the line run in one. Such a handler leaves its place in here, and must not begin the next by itself.
+   */
   #serve(): void {
     if (this.#isServing) return;
     this.#isServing = true;
     try {
       for (let ticket = this.#next(); ticket !== undefined; ticket = this.#next()) {
+        if (this.#isTurnSpent()) return;
         const { visitor, standing } = ticket;
         this.#takeOut(ticket);
         this.#count(standing, 'taken', visitor.places);
@@ -128,6 +139,18 @@ export class HandlerPlaces {
     } finally {
       this.#isServing = false;
     }
+  }
+
+  #isTurnSpent(): boolean {
+    const nowMs = this.scheduler.now();
+    if (this.#turnEndMs === undefined) {
+      this.#turnEndMs = nowMs + TURN_MS;
+      this.scheduler.soon(() => {
+        this.#turnEndMs = undefined;
+        this.#serve();
+      });
+    }
+    return nowMs > this.#turnEndMs;
   }
 
   /** The oldest of those that may have places, if there are enough. */

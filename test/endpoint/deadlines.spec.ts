@@ -51,4 +51,17 @@ describe('Deadlines', () => {
     await clock.advance(10);
     expect(rung).toEqual(['10', '10', '10', '10', '10']);
   });
+
+  it('ring for 8 ms at a time, and let others have their turn between', async () => {
+    const { clock, deadlines, rung } = setUp();
+    const slow = (): Watch =>
+      new Watch((nowMs) => {
+        rung.push(`${nowMs}`);
+        clock.jump(5);
+      });
+    for (let nth = 0; nth < 5; nth++) deadlines.aim(slow(), 10);
+    clock.after(11, () => void rung.push('another'));
+    await clock.advance(20);
+    expect(rung).toEqual(['10', '15', 'another', '20', '25', '30']);
+  });
 });

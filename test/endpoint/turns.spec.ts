@@ -27,6 +27,14 @@ describe('Turns', () => {
     expect(soon).toHaveLength(0);
   });
 
+  it('watch what takes a 32nd of that, as 32 of them may come in one', () => {
+    const { handed, soon, arrive } = setUp(0.26);
+    for (let nth = 0; nth < 32; nth++) arrive(nth);
+    expect(handed).toHaveLength(31);
+    soon.shift()!();
+    expect(handed).toHaveLength(32);
+  });
+
   it('hold 256 datagrams and 1 MiB at the most', () => {
     const { turns, arrive } = setUp(10);
     arrive(0);

@@ -172,14 +172,35 @@ describe('HandlerPlaces', () => {
     });
   });
 
+  it('lets the line run for 8 ms in a turn of the event loop, and goes on in the next', () => {
+    const { places, wait, told, clock, soon } = setUp({ maxConcurrent: 1 });
+    places.tryTake(KNOWN, 1);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) wait(name, KNOWN, { begins: false, workMs: 5 });
+    places.leave('known');
+    expect(told).toEqual(['a begins', 'b begins']);
+    expect(clock.nowMs).toBe(10);
+    // Nobody overtakes meanwhile.
+    expect(places.tryTake(KNOWN, 1)).toBeUndefined();
+    soon.shift()!();
+    expect(told).toEqual(['a begins', 'b begins', 'c begins', 'd begins']);
+    soon.shift()!();
+    soon.shift()!();
+    expect(told).toHaveLength(5);
+    expect(soon).toHaveLength(0);
+    expect(places.tryTake(KNOWN, 1)).toBe('known');
+  });
+
   function setUp(limits: Partial<HandlerLimits>) {
-    const places = new HandlerPlaces({ maxConcurrent: 1, maxWaitingBytes: 2 ** 20, ...limits });
+    const clock = { nowMs: 0 };
+    const soon: (() => void)[] = [];
+    const scheduler = { now: () => clock.nowMs, soon: (task: () => void) => void soon.push(task) };
+    const places = new HandlerPlaces({ maxConcurrent: 1, maxWaitingBytes: 2 ** 20, ...limits }, scheduler);
     places.isProven = (peer) => peer !== STRANGER;
     const told: string[] = [];
     const wait = (
       name: string,
       peer = KNOWN,
-      { begins = true, ...rest }: Partial<Visitor> & { begins?: boolean } = {},
+      { begins = true, workMs = 0, ...rest }: Partial<Visitor> & { begins?: boolean; workMs?: number } = {},
     ): Ticket | undefined =>
       places.wait({
         peer,
@@ -187,11 +208,12 @@ describe('HandlerPlaces', () => {
         places: 1,
         begin: (_standing: Standing) => {
           told.push(`${name} begins`);
+          clock.nowMs += workMs;
           return begins;
         },
         dismissed: () => void told.push(`${name} goes`),
         ...rest,
       });
-    return { places, wait, told };
+    return { places, wait, told, clock, soon };
   }
 });

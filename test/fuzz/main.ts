@@ -35,7 +35,7 @@ class Child {
     args: readonly string[],
     prefix: readonly string[],
   ) {
-    const [execPath = process.execPath, ...rest] = [...prefix, process.execPath];
+    const [execPath, ...rest] = [...prefix, process.execPath];
     this.#process = fork(`./test/fuzz/${name}`, args, {
       execPath,
       execArgv: [...rest, ...(name.endsWith('.ts') ? TYPESCRIPT : [])],

@@ -94,9 +94,9 @@ class Idlers {
   private constructor(private readonly children: readonly Child[]) {}
 
   static async start(): Promise<Idlers> {
-    const mayBeFirst = spawnSync('chrt', ['-f', '50', 'taskset', '-c', '0', 'true']).status === 0;
+    const mayBeFirst = spawnSync('nice', ['-n', '-20', 'taskset', '-c', '0', 'true']).status === 0;
     const prefixes = mayBeFirst
-      ? cpus().map((_, processor) => ['chrt', '-f', '50', 'taskset', '-c', String(processor)])
+      ? cpus().map((_, processor) => ['nice', '-n', '-20', 'taskset', '-c', String(processor)])
       : [[]];
     return new Idlers(await Promise.all(prefixes.map((prefix) => Child.start('idle.mjs', [], prefix))));
   }

@@ -10,6 +10,7 @@ import type {
 } from './datagram-socket.js';
 import { EndpointClosedError } from './endpoint.errors.js';
 import { PeerCache } from './peer-cache.js';
+import { isSharedInCluster } from './shared-socket.js';
 import type { SocketOptions } from './socket.options.js';
 
 /** {@link DatagramSocket} on `node:dgram`: one system call a datagram, batches of one. */
@@ -44,9 +45,10 @@ export class NodeDatagramSocket implements DatagramSocket {
   }
 
   async bind(address: string, port: number): Promise<BoundAddress> {
+    const exclusive = !isSharedInCluster(port, this.options);
     await new Promise<void>((resolve, reject) => {
       this.#socket.once('error', reject);
-      this.#socket.bind({ address, port, exclusive: this.options.reusePort }, () => {
+      this.#socket.bind({ address, port, exclusive }, () => {
         this.#socket.off('error', reject);
         resolve();
       });

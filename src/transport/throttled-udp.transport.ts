@@ -9,6 +9,7 @@ import { asSecrets, type TokenSecret } from '../endpoint/address-validation.opti
 import type { UnprovenAddressError } from '../endpoint/endpoint.errors.js';
 import type { PeerLike } from '../endpoint/host-cache.js';
 import { PacketChannel } from '../endpoint/packet-channel.js';
+import { isSharedInCluster } from '../endpoint/shared-socket.js';
 import type { Passage } from '../endpoint/passage.js';
 import type { SourceFilter } from '../endpoint/source-filter.js';
 import type { Throttle, UploadThrottle } from '../endpoint/throttle.js';
@@ -267,6 +268,14 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
       throw new InvalidOptionError(
         'codec',
         `'${codec.name}' leaves no datagram raw: @OnDatagram() handlers would never be called (use a RawCodec)`,
+      );
+    }
+    const { port, socket } = this.#options.endpoint;
+    if (codec.exchange && isSharedInCluster(port, socket)) {
+      throw new InvalidOptionError(
+        'socket.reusePort',
+        'must be true in a worker of node:cluster (Node 22.12 or later): a socket that workers share hands each ' +
+          'datagram to any of them, and none would know what the others have answered',
       );
     }
     this.#channel.admit = this.#dispatcher.admit;

@@ -1,5 +1,5 @@
 /**
- * Services and a client under hostile datagrams: `npm run test:fuzz -- --seconds 20 [--seed S] [--rate 2500]`.
+ * Services and a client under hostile datagrams: `npm run test:fuzz -- --seconds 20 [--seed S] [--rate 1000]`.
  * What is thrown, and what is promised, stands in test/fuzz/main.ts.
  */
 import { main, run } from './lib/run.mjs';

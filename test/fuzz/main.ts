@@ -20,7 +20,7 @@ const text = { type: 'string' } as const;
 const { values } = parseArgs({ options: { seconds: text, seed: text, rate: text, only: text, stall: text } });
 const seconds = Number(values.seconds ?? 20);
 const seed = Number(values.seed ?? randomInt(2 ** 31));
-const rate = Number(values.rate ?? 2500);
+const rate = Number(values.rate ?? 1000);
 /** The longest time for which an event loop may be busy with one turn, in milliseconds of its own processor time. */
 const stallMs = Number(values.stall ?? 50);
 

@@ -25,6 +25,8 @@ export interface ServerFigures {
   readonly gcs: number;
   /** Event-loop delay since the last question, milliseconds. */
   readonly loopDelayP99Ms: number;
+  /** Datagrams of which something is known: passed, dropped or lost in the kernel; 0 where nobody counts. */
+  readonly seen: number;
 }
 
 const SERVERS: Readonly<Record<string, () => Promise<number>>> = {
@@ -71,10 +73,17 @@ async function bare(
   return socket.address().port;
 }
 
+let seen = (): number => 0;
+
 async function ours(options: ThrottledUdpTransportOptions): Promise<number> {
   // Bound to all addresses: so that everything is on that is on by default in production.
   const strategy = new ThrottledUdpTransport({ host: '0.0.0.0', port: 0, ...options });
   await serve({ strategy });
+  seen = () => {
+    const { download, kernelDrops = 0 } = strategy.stats();
+    const drops = DROPS_AT_THE_GATE.map((reason) => download.drops[reason]?.datagrams ?? 0);
+    return download.datagrams + drops.reduce((sum, count) => sum + count, 0) + kernelDrops;
+  };
   return strategy.address()!.port;
 }
 
@@ -93,6 +102,9 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => probe.close(resolve));
   return port;
 }
+
+// Others are counted for datagrams that have passed it.
+const DROPS_AT_THE_GATE = ['filtered', 'overflow', 'expired', 'exceeded'];
 
 const start = SERVERS[process.argv[2] ?? ''];
 if (start === undefined) throw new Error(`no such server: ${process.argv[2]}`);
@@ -118,6 +130,7 @@ process.on('message', (question) => {
     gcMs,
     gcs,
     loopDelayP99Ms: delay.percentile(99) / 1e6,
+    seen: seen(),
   };
   delay.reset();
   process.send!(figures);

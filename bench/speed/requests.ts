@@ -1,0 +1,124 @@
+import { printHead, printRow } from '../report.js';
+import { Child } from './child.js';
+import type { LoadOrder, LoadResult, Wire } from './load.js';
+import { median } from './median.js';
+import type { ServerFigures } from './server.js';
+
+export interface RequestTerms {
+  readonly rounds: number;
+  readonly sliceMs: number;
+  readonly windows: readonly number[];
+  /** Parts of names of those that are wanted beside bare sockets; none for all. */
+  readonly only: readonly string[];
+}
+
+interface Contender {
+  readonly name: string;
+  readonly server: string;
+  readonly wire: Wire;
+}
+
+/** One slice of load on one server. */
+interface Slice extends LoadResult {
+  /** Microseconds of the server's processor time for a request. */
+  readonly cpuMicros: number;
+  readonly perSecond: number;
+}
+
+const CONTENDERS: readonly Contender[] = [
+  { name: 'dgram JSON', server: 'dgram JSON', wire: 'plain' },
+  { name: 'dgram echo', server: 'dgram echo', wire: 'plain' },
+  { name: 'ours', server: 'ours', wire: 'stamped' },
+  { name: 'ours, limits set', server: 'ours, limits set', wire: 'stamped' },
+  { name: 'ours, plain peers', server: 'ours', wire: 'plain' },
+  { name: 'Nest TCP', server: 'Nest TCP', wire: 'tcp' },
+  { name: 'naive UDP strategy', server: 'naive UDP strategy', wire: 'plain' },
+];
+
+/** What a request costs a server. */
+export async function measureRequests({ rounds, sliceMs, windows, only }: RequestTerms): Promise<object> {
+  const contenders = CONTENDERS.filter(
+    ({ name }) => name === BASE || only.length === 0 || only.some((part) => name.includes(part)),
+  );
+  const servers = new Map<string, Child>();
+  for (const { server } of contenders) {
+    if (!servers.has(server)) servers.set(server, await Child.start('server', server));
+  }
+  const load = await Child.start('load');
+  const results: Record<string, unknown> = {};
+  for (const window of windows) {
+    for (const { server, wire } of contenders)
+      await slice(load, servers.get(server)!, wire, window, WARM_UP_MS);
+    const measured: Map<string, Slice>[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const slices = new Map<string, Slice>();
+      for (const { name, server, wire } of contenders) {
+        slices.set(name, await slice(load, servers.get(server)!, wire, window, sliceMs));
+      }
+      measured.push(slices);
+    }
+    results[`window ${window}`] = show(window, contenders, measured);
+  }
+  await Promise.all([load, ...servers.values()].map((child) => child.stop()));
+  return results;
+}
+
+async function slice(
+  load: Child,
+  server: Child,
+  wire: Wire,
+  window: number,
+  milliseconds: number,
+): Promise<Slice> {
+  const before = await server.ask<ServerFigures>('figures');
+  const order: LoadOrder = { kind: 'requests', wire, port: server.port, window, milliseconds };
+  const result = await load.ask<LoadResult>(order);
+  const after = await server.ask<ServerFigures>('figures');
+  return {
+    ...result,
+    cpuMicros: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / result.answered,
+    perSecond: result.answered / result.seconds,
+  };
+}
+
+function show(
+  window: number,
+  contenders: readonly Contender[],
+  rounds: readonly ReadonlyMap<string, Slice>[],
+): object[] {
+  console.log(
+    `\nWindow ${window}: medians of ${rounds.length} rounds, ratios to ${BASE} in the same round\n`,
+  );
+  printHead(['server', 'CPU per request', 'to Nest TCP', 'requests/s', 'p50', 'p99', 'CPU µs', 'p99 ms']);
+  return contenders.map(({ name }) => {
+    const of = (read: (slice: Slice) => number, to = BASE): number =>
+      median(rounds.map((round) => read(round.get(name)!) / read(round.get(to) ?? round.get(name)!)));
+    const own = (read: (slice: Slice) => number): number =>
+      median(rounds.map((round) => read(round.get(name)!)));
+    const row = {
+      name,
+      cpu: of(({ cpuMicros }) => cpuMicros),
+      cpuToTcp: of(({ cpuMicros }) => cpuMicros, 'Nest TCP'),
+      rate: of(({ perSecond }) => perSecond),
+      p50: of(({ p50Ms }) => p50Ms),
+      p99: of(({ p99Ms }) => p99Ms),
+      cpuMicros: own(({ cpuMicros }) => cpuMicros),
+      p99Ms: own(({ p99Ms }) => p99Ms),
+    };
+    printRow([
+      name,
+      `${row.cpu.toFixed(2)}x`,
+      `${row.cpuToTcp.toFixed(2)}x`,
+      `${row.rate.toFixed(2)}x`,
+      `${row.p50.toFixed(2)}x`,
+      `${row.p99.toFixed(2)}x`,
+      row.cpuMicros.toFixed(1),
+      row.p99Ms.toFixed(2),
+    ]);
+    return row;
+  });
+}
+
+const BASE = 'dgram JSON';
+
+const WARM_UP_MS = 1500;

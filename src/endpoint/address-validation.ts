@@ -15,6 +15,9 @@ export class AddressValidation {
   readonly #tokens: AddressTokens | undefined;
   readonly #proven: ProvenPeers | undefined;
   readonly #counts = { challenges: 0, proofs: 0, proofsRefused: 0 };
+  /** Who was heard last, and whether it had proved itself: that is asked five times for each request. */
+  #heard: PeerAddress | undefined;
+  #isHeardProven = false;
 
   constructor(
     { factor, validation }: AmplificationLimits,
@@ -33,13 +36,15 @@ export class AddressValidation {
 
   /** Whether an address has proved itself; all have, where none is asked to. */
   isProven(peer: PeerAddress): boolean {
-    return this.#proven === undefined || this.#proven.has(peer.key, this.scheduler.now());
+    if (this.#proven === undefined) return true;
+    return peer === this.#heard ? this.#isHeardProven : this.#proven.has(peer.key, this.scheduler.now());
   }
 
   /** A datagram has come. */
-  received({ key }: PeerAddress, bytes: number): void {
-    if (this.#proven?.hear(key, this.scheduler.now()) === true) return;
-    this.#ledger?.received(key, bytes);
+  received(peer: PeerAddress, bytes: number, nowMs: number): void {
+    this.#heard = peer;
+    this.#isHeardProven = this.#proven?.hear(peer.key, nowMs) === true;
+    if (!this.#isHeardProven) this.#ledger?.received(peer.key, bytes);
   }
 
   /** Whether a datagram that answers one may go; if so, it is counted. */
@@ -69,6 +74,7 @@ export class AddressValidation {
       return false;
     }
     this.#counts.proofs++;
+    this.#heard = undefined;
     this.#proven?.add(peer.key, this.scheduler.now());
     return true;
   }
@@ -77,6 +83,7 @@ export class AddressValidation {
   proved({ key }: PeerAddress): void {
     if (this.#proven === undefined) return;
     const nowMs = this.scheduler.now();
+    this.#heard = undefined;
     if (!this.#proven.hear(key, nowMs)) this.#proven.add(key, nowMs);
   }
 

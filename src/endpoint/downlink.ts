@@ -26,7 +26,7 @@ export interface DownlinkParts {
   /** Asked before anything else. */
   readonly filter: SourceFilter;
   /** Takes what has passed the gate; must not throw. */
-  readonly deliver: (datagram: InboundDatagram) => void;
+  readonly deliver: (datagram: InboundDatagram, nowMs: number) => void;
   /** Whether a datagram is the reply to a request of ours: within its peer's share it goes first. */
   readonly isAwaited: (datagram: InboundDatagram) => boolean;
   /** Answers what is above the limit with a short error. @returns whether it did */
@@ -69,7 +69,7 @@ export class Downlink {
     this.#loop = new ReleaseLoop(
       this.#gate,
       scheduler,
-      (batch) => batch.forEach((datagram) => this.#deliver(datagram)),
+      (batch) => batch.forEach((datagram) => this.#deliver(datagram, scheduler.now())),
       (datagram) => this.drop(datagram, 'expired'),
       (latenessMs) => this.#figures.lateness.add(latenessMs),
     );
@@ -93,7 +93,9 @@ export class Downlink {
         continue;
       }
       const verdict = this.#gate.offer(datagram, nowMs);
-      if (verdict === 'pass') this.#deliver(datagram);
+      // What came alone has just looked at the clock.
+      if (verdict === 'pass')
+        this.#deliver(datagram, batch.length === 1 ? nowMs : this.parts.scheduler.now());
       else if (verdict === 'queued') this.#loop.aim();
       else this.#refuse(datagram, verdict);
     }
@@ -123,14 +125,14 @@ export class Downlink {
     this.drop(datagram, isTurnedAway ? 'refused' : verdict === 'dropped' ? 'overflow' : verdict);
   }
 
-  #deliver(datagram: InboundDatagram): void {
-    if (!this.#turns.take(datagram, this.parts.scheduler.now())) this.drop(datagram, 'overflow');
+  #deliver(datagram: InboundDatagram, nowMs: number): void {
+    if (!this.#turns.take(datagram, nowMs)) this.drop(datagram, 'overflow');
   }
 
   #handOn(datagram: InboundDatagram, nowMs: number): void {
     this.#figures.passed(datagram, Math.max(0, nowMs - datagram.receivedAtMs), nowMs);
     this.#losses.relieved();
-    this.parts.deliver(datagram);
+    this.parts.deliver(datagram, nowMs);
   }
 }
 

@@ -87,13 +87,13 @@ export class UdpEndpoint {
       scheduler,
       events,
       filter: this.filter,
-      deliver: (datagram) => {
-        this.validation.received(datagram.peer, datagram.data.length);
+      deliver: (datagram, nowMs) => {
+        this.validation.received(datagram.peer, datagram.data.length, nowMs);
         this.onDatagram(datagram);
       },
       isAwaited: (datagram) => this.isAwaited(datagram),
       turnAway: (datagram) => {
-        this.validation.received(datagram.peer, datagram.data.length);
+        this.validation.received(datagram.peer, datagram.data.length, scheduler.now());
         return this.turnAway(datagram);
       },
     });

@@ -34,6 +34,8 @@ export class DuplicateStore<R extends StoredRequest> {
   readonly #proved: Partition;
   readonly #others: Partition;
   readonly #words = new Uint32Array(4);
+  /** Whose words those are: a request is looked for, added and finished one after the other. */
+  #wordsKey = '';
   /** The latest arrival of a request that was forgotten. */
   #forgottenMs = -Infinity;
 
@@ -168,7 +170,10 @@ export class DuplicateStore<R extends StoredRequest> {
   }
 
   #wordsOf(key: string): Uint32Array {
-    this.wordsOf(key, this.#words);
+    if (key !== this.#wordsKey) {
+      this.wordsOf(key, this.#words);
+      this.#wordsKey = key;
+    }
     return this.#words;
   }
 }

@@ -120,6 +120,7 @@ export class Dispatcher implements PumpOwner {
   }
 
   onPumpEnd(pump: ReplyPump): void {
+    if (pump.context !== undefined) this.parts.onEnd(pump.context);
     // A refusal takes no place.
     if (!this.#running.delete(pump)) return;
     this.places.leave(pump.standing);
@@ -179,39 +180,26 @@ export class Dispatcher implements PumpOwner {
       return this.#refuseBusy(packet, datagram);
     }
     if (served !== undefined) served.passage = first.passage;
-    this.#enter(packet, datagram, served, handlers.length, (standing) => {
-      if (packet.kind === 'event' && served !== undefined) this.channel.received(served);
-      const name = this.parts.nameOf(packet.pattern);
-      handlers.forEach((handler, index) => {
-        // Several handlers of one event that somebody sends as a request: the first one answers.
-        const form = packet.kind === 'request' && index === 0 ? new RequestReplies(packet.id) : SILENCE;
-        const record = form === SILENCE ? undefined : served;
-        this.#run(handler, packet, name, packet.metadata, form, datagram, standing, record);
-      });
-    });
+    this.#enter(handlers, packet, datagram, served);
   }
 
   #handleRaw(packet: RawPacket, datagram: InboundDatagram): void {
     const { raw } = this.parts.handlers;
     if (raw.length === 0) return this.#refuse(packet, datagram, 'no-handler');
-    this.#enter(packet, datagram, undefined, raw.length, (standing) => {
-      for (const handler of raw) {
-        this.#run(handler, packet, DATAGRAM_ROUTE, undefined, RAW, datagram, standing);
-      }
-    });
+    this.#enter(raw, packet, datagram, undefined);
   }
 
   /** Begins, waits for its turn, or is refused. */
   #enter(
+    handlers: readonly RoutedHandler[],
     packet: InboundPacket,
     datagram: InboundDatagram,
     served: Served | undefined,
-    places: number,
-    begin: (standing: Standing) => void,
   ): void {
     const { peer, data } = datagram;
+    const places = handlers.length;
     const standing = this.places.tryTake(peer, places);
-    if (standing !== undefined) return begin(standing);
+    if (standing !== undefined) return this.#begin(handlers, packet, datagram, served, standing);
     const visitor: Visitor = {
       peer,
       bytes: data.length,
@@ -221,7 +209,7 @@ export class Dispatcher implements PumpOwner {
           this.#giveUp(packet, datagram, served);
           return false;
         }
-        begin(standing);
+        this.#begin(handlers, packet, datagram, served, standing);
         return true;
       },
       dismissed: () => this.#refuse(packet, datagram, 'closing', served),
@@ -231,19 +219,36 @@ export class Dispatcher implements PumpOwner {
     else if (served !== undefined) served.worker = { cancel: () => this.places.withdraw(ticket) };
   }
 
+  #begin(
+    handlers: readonly RoutedHandler[],
+    packet: InboundPacket,
+    datagram: InboundDatagram,
+    served: Served | undefined,
+    standing: Standing,
+  ): void {
+    if (packet.kind === 'event' && served !== undefined) this.channel.received(served);
+    for (const [index, handler] of handlers.entries()) {
+      // Several handlers of one event that somebody sends as a request: the first one answers.
+      const isAnswering = packet.kind === 'raw' || (packet.kind === 'request' && index === 0);
+      const form = isAnswering ? formOf(packet) : SILENCE;
+      this.#run(handler, packet, form, datagram, standing, isAnswering ? served : undefined);
+    }
+  }
+
   #run(
     { handle, passage }: RoutedHandler,
     packet: InboundPacket,
-    pattern: string,
-    metadata: EventPacket['metadata'],
     form: ReplyForm,
     datagram: InboundDatagram,
     standing: Standing,
-    served?: Served,
+    served: Served | undefined,
   ): void {
     const pump = new ReplyPump(this, form, packet, datagram, passage, served);
-    const context = new UdpContext(datagram, pattern, metadata, pump);
+    const isRaw = packet.kind === 'raw';
+    const pattern = isRaw ? DATAGRAM_ROUTE : this.parts.nameOf(packet.pattern);
+    const context = new UdpContext(datagram, pattern, isRaw ? undefined : packet.metadata, pump);
     pump.standing = standing;
+    pump.context = context;
     this.#running.add(pump);
     const run = async (): Promise<void> => {
       try {
@@ -253,7 +258,6 @@ export class Dispatcher implements PumpOwner {
       }
     };
     try {
-      pump.onEnd = () => this.parts.onEnd(context);
       this.parts.onStart(context, run);
     } catch (error) {
       // A hook of the application's failed: the peer must not wait for nothing.
@@ -331,6 +335,10 @@ export class Dispatcher implements PumpOwner {
     const pump = new ReplyPump(this, form, packet, datagram, USUAL_PASSAGE, served);
     pump.refuse(code, text);
   }
+}
+
+function formOf(packet: RequestPacket | RawPacket): ReplyForm {
+  return packet.kind === 'raw' ? RAW : new RequestReplies(packet.id);
 }
 
 const SILENCE = new NoReplies();

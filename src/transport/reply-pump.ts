@@ -24,6 +24,7 @@ import type { Fate } from '../endpoint/uplink.js';
 import { flatten, isAsyncIterable, pullFrom } from './async-iterable.js';
 import type { Standing } from './handler-places.js';
 import type { ReplyForm } from './reply-form.js';
+import type { UdpContext } from './udp.context.js';
 
 /** What a pump needs of the transport that it works for, and what it tells it. */
 export interface PumpOwner {
@@ -50,8 +51,8 @@ export class ReplyPump implements Fate, Worker, Placed {
   place = -1;
   /** Of the peer, when its packet came. */
   standing: Standing = 'known';
-  /** Called once at the end: Nest's processing hook. */
-  onEnd: (() => void) | undefined;
+  /** What its handler was given; `undefined` where none runs. */
+  context: UdpContext | undefined;
 
   #stop: Subject<void> | undefined;
   /** A value of a stream that waits to see whether it is the last: then one datagram says both. */
@@ -278,7 +279,6 @@ export class ReplyPump implements Fate, Worker, Placed {
   }
 
   #tellEnd(): void {
-    this.onEnd?.();
     this.owner.onPumpEnd(this);
   }
 

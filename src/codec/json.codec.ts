@@ -3,7 +3,7 @@ import type { DatagramCodec } from './datagram-codec.js';
 import { hasPrototypeKey, isNestedDeeper } from './json-bounds.js';
 import { MalformedDatagramError } from './malformed-datagram.error.js';
 import type { Packet, PacketId, PacketMetadata, ReplyPacket, ReplyStamp, RequestStamp } from './packet.js';
-import { isExchangeId, stampToText, textToReplyStamp, textToRequestStamp, writeStamp } from './stamp.js';
+import { blankStamp, isExchangeId, textToReplyStamp, textToRequestStamp, writeStamp } from './stamp.js';
 
 export interface JsonCodecOptions {
   /** Objects and lists that may stand in each other, the packet itself included; 8 to 4096. @default 256 */
@@ -42,8 +42,10 @@ export class JsonCodec implements DatagramCodec {
     const text = textToSend(packet);
     const stamp = 'stamp' in packet ? packet.stamp : undefined;
     if (stamp === undefined) return Buffer.from(text, 'utf8');
-    // First of all keys, so that restamp() knows where it stands.
-    return Buffer.from(`${STAMP_HEAD}${stampToText(stamp)}",${text.slice(1)}`, 'utf8');
+    // First of all keys, so that restamp() knows where it stands; written as bytes, for it is soon written again.
+    const datagram = Buffer.from(`${STAMP_HEAD}${blankStamp(stamp)}",${text.slice(1)}`, 'utf8');
+    writeStamp(datagram, STAMP_HEAD.length, stamp);
+    return datagram;
   }
 
   restamp(datagram: Uint8Array, stamp: RequestStamp | ReplyStamp): void {
@@ -124,7 +126,10 @@ function textToSend(packet: Packet): string {
     const { id, response, err, status, code } = packet;
     const isPlain = err === undefined && status === undefined && code === undefined;
     const text = isPlain ? JSON.stringify(response) : undefined;
-    if (text !== undefined) return `{"id":${JSON.stringify(id)},"response":${text},"isDisposed":true}`;
+    if (text !== undefined) {
+      const name = isExchangeId(id) ? `"${id}"` : JSON.stringify(id);
+      return `{"id":${name},"response":${text},"isDisposed":true}`;
+    }
   }
   return JSON.stringify(toMessage(packet));
 }

@@ -2,7 +2,8 @@ import { hexAt } from '../common/hex.js';
 import type { ReplyStamp, RequestStamp } from './packet.js';
 
 /**
- * The text of a stamp: lower case hexadecimal digits, big-endian, of fixed width, so that it can be written over.
+ * Writes the text of a stamp over bytes: lower case hexadecimal digits, big-endian, of fixed width, so that it can be
+ * written over again.
  *
  * | request or event | digits | reply   | digits |
  * | ---------------- | ------ | ------- | ------ |
@@ -12,15 +13,9 @@ import type { ReplyStamp, RequestStamp } from './packet.js';
  * | patience         | 8      |         |        |
  * | epoch            | 8      |         |        |
  * | event id, if any | 16     |         |        |
+ *
+ * @returns where it ends
  */
-export function stampToText(stamp: RequestStamp | ReplyStamp): string {
-  const digits = 'heldMs' in stamp ? REPLY_DIGITS : QUESTION_DIGITS + (stamp.eventId?.length ?? 0);
-  const bytes = new Uint8Array(digits);
-  writeStamp(bytes, 0, stamp);
-  return String.fromCharCode(...bytes);
-}
-
-/** Writes the text of a stamp over bytes. @returns where it ends */
 export function writeStamp(bytes: Uint8Array, at: number, stamp: RequestStamp | ReplyStamp): number {
   if ('heldMs' in stamp) {
     const { epoch, attempt, heldMs } = stamp;
@@ -33,6 +28,12 @@ export function writeStamp(bytes: Uint8Array, at: number, stamp: RequestStamp | 
   end = writeHex(bytes, end, wholeMs(ageMs), 8);
   end = writeHex(bytes, end, wholeMs(patienceMs), 8);
   return writeText(bytes, writeHex(bytes, end, epoch, 8), eventId);
+}
+
+/** A text as long as that of a stamp, to be written over. */
+export function blankStamp(stamp: RequestStamp | ReplyStamp): string {
+  if ('heldMs' in stamp) return BLANK_REPLY;
+  return stamp.eventId === undefined ? BLANK_QUESTION : BLANK_EVENT;
 }
 
 /** @returns `undefined` when the text is no stamp of a question */
@@ -95,6 +96,12 @@ const QUESTION_DIGITS = 42;
 const EVENT_DIGITS = QUESTION_DIGITS + 16;
 
 const REPLY_DIGITS = 18;
+
+const BLANK_REPLY = '0'.repeat(REPLY_DIGITS);
+
+const BLANK_QUESTION = '0'.repeat(QUESTION_DIGITS);
+
+const BLANK_EVENT = '0'.repeat(EVENT_DIGITS);
 
 const EXCHANGE_ID = /^[0-9a-f]{16}$/;
 

@@ -360,7 +360,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     }
     this.#store.finish(served, served.ended(), nowMs);
     this.#watch.onFinished(served);
-    if (this.#streams > 0) return;
+    if (this.#streams > 0 || this.#onAllDelivered.size === 0) return;
     for (const tell of this.#onAllDelivered) tell();
     this.#onAllDelivered.clear();
   }

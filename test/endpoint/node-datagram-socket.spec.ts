@@ -37,6 +37,53 @@ describe('NodeDatagramSocket', () => {
     });
   });
 
+  it('answers the first datagram of a turn at once, and sends the rest together when the turn ends', async () => {
+    const told: string[] = [];
+    const { socket, local } = await bound({}, 0, ({ data, peer }) => {
+      told.push(`${data.toString()} came`);
+      socket.send([
+        { data: Buffer.from(`re ${data}`), peer, done: () => void told.push(`${data} answered`) },
+      ]);
+    });
+    const asking = await bound();
+    // All of them are with the kernel before the event loop looks for any.
+    const fates = send(
+      asking.socket,
+      ['a', 'b', 'c', 'd'].map((text) => [Buffer.from(text), local] as const),
+    );
+    expect(await fates).toEqual(['left', 'left', 'left', 'left']);
+    await until(() => asking.batches.length === 4);
+    expect(told).toEqual([
+      'a came',
+      'a answered',
+      'b came',
+      'c came',
+      'd came',
+      'b answered',
+      'c answered',
+      'd answered',
+    ]);
+    expect(asking.batches.map(([first]) => first?.data.toString())).toEqual(['re a', 're b', 're c', 're d']);
+    // The next turn begins anew.
+    await send(asking.socket, [[Buffer.from('e'), local]]);
+    await until(() => asking.batches.length === 5);
+    expect(told.slice(8)).toEqual(['e came', 'e answered']);
+  });
+
+  it('lets what waits for the end of a turn leave before it closes', async () => {
+    const { socket, local } = await bound({}, 0, ({ data, peer }) => {
+      socket.send([{ data: Buffer.from(`re ${data}`), peer, done: () => undefined }]);
+      if (data.toString() === 'b') void socket.close();
+    });
+    const asking = await bound();
+    await send(asking.socket, [
+      [Buffer.from('a'), local],
+      [Buffer.from('b'), local],
+    ]);
+    await until(() => asking.batches.length === 2);
+    expect(asking.batches.map(([first]) => first?.data.toString())).toEqual(['re a', 're b']);
+  });
+
   it('lets what was sent leave before it closes, and takes nothing after', async () => {
     const { socket, local } = await bound();
     const before = send(
@@ -94,10 +141,17 @@ describe('NodeDatagramSocket', () => {
     expect(fates[0]).toBeInstanceOf(EndpointClosedError);
   });
 
-  async function bound(options: UdpSocketOptions = {}, port = 0) {
+  async function bound(
+    options: UdpSocketOptions = {},
+    port = 0,
+    onDatagram: (datagram: ReceivedDatagram) => void = () => undefined,
+  ) {
     const batches: (readonly ReceivedDatagram[])[] = [];
     const socket = new NodeDatagramSocket(resolveSocketOptions(options, '127.0.0.1', undefined, undefined), {
-      onDatagrams: (batch) => void batches.push(batch),
+      onDatagrams: (batch) => {
+        batches.push(batch);
+        batch.forEach(onDatagram);
+      },
       onError: () => undefined,
     });
     open.push(socket);

@@ -41,9 +41,12 @@ export class Deadlines {
     if (dueMs < this.#aimedMs) this.#aimAlarm(dueMs);
   }
 
+  /**
+   * Lets one go. A timer that was set for it stays, and rings for nothing: most deadlines are let go of long before
+   * their time, and to clear and set a timer for each request costs more than one that rings now and then.
+   */
   cancel(timed: Timed): void {
     this.aim(timed, Infinity);
-    if (this.#heap.peek() === undefined) this.#aimAlarm(Infinity);
   }
 
   /** Lets no timer run any more. */

@@ -1,8 +1,10 @@
 import type { WritePacket } from '@nestjs/microservices';
+import type { Placed, PlacedSet } from '../common/placed-set.js';
 import { RequestAbortedError } from '../endpoint/endpoint.errors.js';
 
 /** A `send` of a client, from the subscription to the last reply. */
-export class ClientCall {
+export class ClientCall implements Placed {
+  place = -1;
   /** Tells the peer, if it has heard of the call, that nobody waits. */
   giveUp: () => void = ignore;
   /** The last of the replies that an asynchronous deserializer works on. */
@@ -10,11 +12,13 @@ export class ClientCall {
   #forgetSignal: () => void = ignore;
   #isOver = false;
 
-  /** @param onOver called once */
+  /** @param inFlight it is one of these until it is over */
   constructor(
     private readonly callback: (packet: WritePacket) => void,
-    private readonly onOver: (call: ClientCall) => void,
-  ) {}
+    private readonly inFlight: PlacedSet<ClientCall>,
+  ) {
+    inFlight.add(this);
+  }
 
   get isOver(): boolean {
     return this.#isOver;
@@ -28,6 +32,11 @@ export class ClientCall {
   /** The last reply, or a failure; what comes after it is not told. */
   settle(packet: WritePacket): void {
     if (this.#end()) this.callback(packet);
+  }
+
+  /** It has failed; what comes after that is not told. */
+  fail(error: unknown): void {
+    this.settle({ err: error, isDisposed: true });
   }
 
   /** Nobody subscribes any more. Nest also says so when a call has ended by itself. */
@@ -52,7 +61,7 @@ export class ClientCall {
     if (this.#isOver) return false;
     this.#isOver = true;
     this.#forgetSignal();
-    this.onOver(this);
+    this.inFlight.delete(this);
     return true;
   }
 }

@@ -3,6 +3,7 @@ import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microser
 import { Observable, ReplaySubject } from 'rxjs';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { show } from '../common/option-reader.js';
+import { PlacedSet } from '../common/placed-set.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { PacketMetadata, ReplyPacket } from '../codec/packet.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
@@ -65,7 +66,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   readonly #own: OwnSocket | undefined;
   readonly #channel: PacketChannel;
   readonly #scheduler: Scheduler;
-  readonly #inFlight = new Set<ClientCall>();
+  readonly #inFlight = new PlacedSet<ClientCall>();
   /** Of a socket of its own. */
   #lines: LineLimit | undefined;
   #failedEvents = 0;
@@ -179,9 +180,8 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const call = new ClientCall(callback, (over) => this.#inFlight.delete(over));
-    this.#inFlight.add(call);
-    this.#ask(packet, call).catch((error: unknown) => call.settle({ err: error, isDisposed: true }));
+    const call = new ClientCall(callback, this.#inFlight);
+    this.#ask(packet, call);
     return () => call.cancel();
   }
 
@@ -227,25 +227,49 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     await this.dispatchEvent(this.#createPacket(pattern, data));
   }
 
-  async #ask(packet: ReadPacket, call: ClientCall): Promise<void> {
+  /** As a rule all is known, and the request is on its way before this call returns: no promise is waited for. */
+  #ask(packet: ReadPacket, call: ClientCall): void {
     const startMs = this.#scheduler.now();
-    const { question, options } = await this.#prepare(packet);
+    try {
+      const prepared = this.#prepare(packet);
+      const asked =
+        prepared instanceof Promise
+          ? prepared.then((known) => this.#askFor(known, call, startMs))
+          : this.#askFor(prepared, call, startMs);
+      asked?.catch((error: unknown) => call.fail(error));
+    } catch (error) {
+      call.fail(error);
+    }
+  }
+
+  /** @returns a promise where its peer must be looked up first, or the socket opened */
+  #askFor(prepared: Prepared, call: ClientCall, startMs: number): Promise<void> | undefined {
+    const { options } = prepared;
     call.heed(options.signal);
-    if (call.isOver) return;
-    const { times } = this.#call;
-    const timeoutMs = options.timeout ?? times.timeoutMs;
-    const peer = await this.#reach(options, timeoutMs, startMs);
-    if (!this.#inFlight.has(call)) return;
-    call.giveUp = this.#channel.request(
-      question,
-      peer,
-      { ...times, timeoutMs, spentMs: this.#scheduler.now() - startMs },
-      {
-        reply: (reply) => this.#takeReply(reply, peer, call),
-        failed: (error) => call.settle({ err: error, isDisposed: true }),
-      },
-      passageOfClass(options.trafficClass),
-    );
+    if (call.isOver) return undefined;
+    const peer = this.#reach(options, options.timeout ?? this.#call.times.timeoutMs, startMs);
+    if (!(peer instanceof Promise)) {
+      this.#request(prepared, peer, call, startMs);
+      return undefined;
+    }
+    return peer.then((known) => {
+      if (!call.isOver) this.#request(prepared, known, call, startMs);
+    });
+  }
+
+  #request({ question, options }: Prepared, peer: PeerAddress, call: ClientCall, startMs: number): void {
+    const { timeoutMs, streamTimeoutMs } = this.#call.times;
+    const times = {
+      timeoutMs: options.timeout ?? timeoutMs,
+      streamTimeoutMs,
+      spentMs: this.#scheduler.now() - startMs,
+    };
+    const answer = {
+      reply: (reply: ReplyPacket) => this.#takeReply(reply, peer, call),
+      failed: (error: unknown) => call.fail(error),
+    };
+    const passage = passageOfClass(options.trafficClass);
+    call.giveUp = this.#channel.request(question, peer, times, answer, passage);
   }
 
   /** Nest 12 has hooks on packets here; Nest 11 does not. */
@@ -254,9 +278,10 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     return base.createPacket?.(pattern, data) ?? { pattern, data };
   }
 
-  async #prepare(packet: ReadPacket): Promise<{ question: Question; options: UdpRecordOptions }> {
+  /** @throws {InvalidOptionError} a pattern or metadata that no codec could say */
+  #prepare(packet: ReadPacket): Prepared | Promise<Prepared> {
     const record: unknown = packet.data;
-    const { data, options } = record instanceof UdpRecord ? record : { data: record, options: {} };
+    const { data, options } = record instanceof UdpRecord ? record : { data: record, options: NO_OPTIONS };
     const metadata = mergeMetadata(options.metadata, (packet as { metadata?: PacketMetadata }).metadata);
     const pattern: unknown = packet.pattern;
     if (!isPattern(pattern)) {
@@ -265,12 +290,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     checkMetadata(metadata);
     const question: Question = { pattern, data, metadata };
     const { serializer } = this.#call;
-    if (serializer === undefined) return { question, options };
-    const serialized = (await serializer.serialize(question as never)) as Partial<Question>;
-    return {
-      question: { pattern: serialized.pattern, data: serialized.data, metadata: serialized.metadata },
-      options,
-    };
+    return serializer === undefined ? { question, options } : serialize(serializer, question, options);
   }
 
   /** The peer of a request, when the socket is open too: at once as a rule, else within the request's time. */
@@ -306,7 +326,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     call.before = (call.before ?? Promise.resolve())
       .then(async () => (await deserializer.deserialize(message)) as Omit<ReplyPacket, 'kind' | 'code'>)
       .then((deserialized) => this.#deliver({ kind, code, ...deserialized }, peer, call))
-      .catch((error: unknown) => call.settle({ err: error, isDisposed: true }));
+      .catch((error: unknown) => call.fail(error));
   }
 
   #deliver({ err, code, response, isDisposed }: ReplyPacket, peer: PeerAddress, call: ClientCall): void {
@@ -321,9 +341,9 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   async #close(): Promise<void> {
-    for (const call of this.#inFlight) {
+    for (const call of this.#inFlight.values()) {
       call.giveUp();
-      call.settle({ err: new EndpointClosedError(), isDisposed: true });
+      call.fail(new EndpointClosedError());
     }
     if (this.#own !== undefined) {
       const { options, environment } = this.#own;
@@ -340,10 +360,25 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 }
 
+/** A question as it goes to the codec, and what its record asks for. */
+interface Prepared {
+  readonly question: Question;
+  readonly options: UdpRecordOptions;
+}
+
 /** What belongs to a client whose socket is not shared. */
 interface OwnSocket {
   readonly options: ResolvedClientOptions;
   readonly environment: UdpEnvironment;
+}
+
+async function serialize(
+  serializer: NonNullable<ResolvedCallOptions['serializer']>,
+  question: Question,
+  options: UdpRecordOptions,
+): Promise<Prepared> {
+  const { pattern, data, metadata } = (await serializer.serialize(question as never)) as Partial<Question>;
+  return { question: { pattern, data, metadata }, options };
 }
 
 function mergeMetadata(
@@ -374,6 +409,8 @@ function checkMetadata(metadata: unknown): void {
 function isMissing(value: unknown): value is null | undefined {
   return value === null || value === undefined;
 }
+
+const NO_OPTIONS: UdpRecordOptions = {};
 
 const EMPTY_ERROR = { status: 'error', message: 'the service failed without saying how' };
 

@@ -30,12 +30,18 @@ describe('Deadlines', () => {
     expect(rung).toEqual(['earlier 20', 'later 80']);
   });
 
-  it('set no timer when nothing is left', () => {
-    const { clock, deadlines, watch } = setUp();
+  it('leave a timer that is set to ring for nothing, once', async () => {
+    const { clock, deadlines, rung, watch } = setUp();
     const only = watch('only');
-    deadlines.aim(only, 50);
-    deadlines.cancel(only);
-    expect(clock.pendingTimers).toBe(0);
+    for (let nth = 0; nth < 3; nth++) {
+      deadlines.aim(only, 50 + nth);
+      expect(clock.pendingTimers).toBe(1);
+      deadlines.cancel(only);
+    }
+    await clock.advance(49);
+    expect(clock.pendingTimers).toBe(1);
+    await clock.advance(1);
+    expect([clock.pendingTimers, rung]).toEqual([0, []]);
     deadlines.aim(only, 60);
     deadlines.stop();
     expect([clock.pendingTimers, only.dueMs]).toEqual([0, Infinity]);

@@ -42,7 +42,11 @@ describe('NodeDatagramSocket', () => {
     const { socket, local } = await bound({}, 0, ({ data, peer }) => {
       told.push(`${data.toString()} came`);
       socket.send([
-        { data: Buffer.from(`re ${data}`), peer, done: () => void told.push(`${data} answered`) },
+        {
+          data: Buffer.from(`re ${data.toString()}`),
+          peer,
+          done: () => void told.push(`${data.toString()} answered`),
+        },
       ]);
     });
     const asking = await bound();
@@ -72,7 +76,7 @@ describe('NodeDatagramSocket', () => {
 
   it('lets what waits for the end of a turn leave before it closes', async () => {
     const { socket, local } = await bound({}, 0, ({ data, peer }) => {
-      socket.send([{ data: Buffer.from(`re ${data}`), peer, done: () => undefined }]);
+      socket.send([{ data: Buffer.from(`re ${data.toString()}`), peer, done: () => undefined }]);
       if (data.toString() === 'b') void socket.close();
     });
     const asking = await bound();

@@ -104,7 +104,9 @@ function ask(): void {
   const which = nth % templates.length;
   const data = Buffer.from(templates[which]!);
   data.write(nth.toString(16).padStart(16, '0'), idsAt[which]!, 'latin1');
-  socket?.onDatagrams([{ data, peer: peers[nth % peers.length]! }]);
+  const { address, port } = peers[nth % peers.length]!;
+  // As the socket makes it of most datagrams, where there are many peers.
+  socket?.onDatagrams([{ data, peer: PeerAddress.of(address, port) }]);
 }
 
 async function run(requests: number): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import 'reflect-metadata';
 import { Session } from 'node:inspector';
+import { Logger } from '@nestjs/common';
 import { PeerAddress, ThrottledUdpTransport } from 'nestjs-throttled-udp';
 import { answerTo, PATTERN, READING, type Reading } from './handler.js';
 
@@ -68,6 +69,7 @@ const limits = {
   queue: { maxAge: 2 ** 31 },
 } as const;
 
+Logger.overrideLogger(['warn', 'error']);
 const transport = new ThrottledUdpTransport(
   { host: '10.0.0.1', addressValidation: false, ...(order.limits ? limits : {}) },
   environment,

@@ -58,7 +58,8 @@ class Asker {
     this.#latenciesMs.sort((a, b) => a - b);
     const at = (share: number): number =>
       this.#latenciesMs[Math.floor(share * (this.#latenciesMs.length - 1))] ?? NaN;
-    return { answered: this.#answered, sent: this.#sent, seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
+    const sent = this.#sent + this.way.others;
+    return { answered: this.#answered, sent, seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
   }
 
   #ask(slot: number): void {
@@ -83,12 +84,15 @@ class Asker {
 
 /** Asks one server in its own words. */
 interface Way {
+  /** Datagrams that were sent beside the requests. */
+  readonly others: number;
   onAnswer: (slot: number, round: number) => void;
   ask(slot: number, round: number): void;
   close(): void;
 }
 
 class UdpWay implements Way {
+  others = 0;
   onAnswer: (slot: number, round: number) => void = () => undefined;
   readonly #request: Buffer;
   readonly #idAt: number;
@@ -140,11 +144,13 @@ class UdpWay implements Way {
     proof[3] = 0;
     proof.write(client, 16, 'hex');
     challenge.copy(proof, 24, 16, 32);
+    this.others++;
     this.socket.send(proof);
   }
 }
 
 class TcpWay implements Way {
+  readonly others = 0;
   onAnswer: (slot: number, round: number) => void = () => undefined;
   #rest: Buffer = Buffer.alloc(0);
 

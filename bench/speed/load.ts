@@ -47,6 +47,9 @@ class Asker {
 
   async run(milliseconds: number): Promise<LoadResult> {
     this.way.onAnswer = (slot, round) => this.#onAnswer(slot, round);
+    this.way.onRefusal = (slot) => {
+      if (!this.#isOver && slot < this.window) this.#ask(slot);
+    };
     const startMs = performance.now();
     for (let slot = 0; slot < this.window; slot++) this.#ask(slot);
     // What the kernel has dropped would keep its place for good.
@@ -87,6 +90,8 @@ interface Way {
   /** Datagrams that were sent beside the requests. */
   readonly others: number;
   onAnswer: (slot: number, round: number) => void;
+  /** The server has not taken a request, and wants it again. */
+  onRefusal: (slot: number) => void;
   ask(slot: number, round: number): void;
   close(): void;
 }
@@ -94,6 +99,7 @@ interface Way {
 class UdpWay implements Way {
   others = 0;
   onAnswer: (slot: number, round: number) => void = () => undefined;
+  onRefusal: (slot: number) => void = () => undefined;
   readonly #request: Buffer;
   readonly #idAt: number;
 
@@ -146,12 +152,15 @@ class UdpWay implements Way {
     challenge.copy(proof, 24, 16, 32);
     this.others++;
     this.socket.send(proof);
+    // Flag 1: not taken, to be sent again. The id begins with the slot.
+    if ((challenge[3]! & 1) !== 0) this.onRefusal(challenge.readUInt16BE(4));
   }
 }
 
 class TcpWay implements Way {
   readonly others = 0;
   onAnswer: (slot: number, round: number) => void = () => undefined;
+  onRefusal: (slot: number) => void = () => undefined;
   #rest: Buffer = Buffer.alloc(0);
 
   private constructor(private readonly socket: Socket) {

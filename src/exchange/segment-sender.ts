@@ -270,11 +270,11 @@ export class SegmentSender {
       if (lost.state === 'lost') return lost;
       this.#missing.shift();
     }
-    return this.#newSeq < this.#windowEnd ? this.#newest() : undefined;
+    return this.#newSeq < this.#windowEnd ? this.#firstNew() : undefined;
   }
 
   /** The first that was never handed out. */
-  #newest(): Outgoing | undefined {
+  #firstNew(): Outgoing | undefined {
     const segment = this.#segments[this.#newSeq - this.#originSeq];
     return segment ?? this.#cut();
   }
@@ -308,7 +308,7 @@ export class SegmentSender {
 
   /** What a probe carries: the first segment that is missing, or one more than the receiver's window allows. */
   #tail(): Outgoing | undefined {
-    const first = this.#baseSeq === this.#newSeq ? this.#newest() : this.#first;
+    const first = this.#baseSeq === this.#newSeq ? this.#firstNew() : this.#first;
     // What waits in our own queue is not queued again.
     return first?.state === 'queued' ? undefined : first;
   }

@@ -141,6 +141,7 @@ export class HandlerPlaces {
     }
   }
 
+  /** Watches the turn from the first packet on that begins out of the line. @returns whether no more may */
   #isTurnSpent(): boolean {
     const nowMs = this.scheduler.now();
     if (this.#turnEndMs === undefined) {

@@ -1,7 +1,7 @@
 import { BinaryHeap, type HeapEntry } from '../common/binary-heap.js';
 import { Alarm } from './alarm.js';
 import type { Scheduler } from './scheduler.js';
-import { TURN_MS } from './turns.js';
+import { TURN_MS } from './turn.js';
 
 /** Something that has to do something at an instant. */
 export abstract class Timed implements HeapEntry {

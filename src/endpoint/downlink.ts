@@ -17,7 +17,7 @@ import { ReleaseLoop } from './release-loop.js';
 import type { Scheduler } from './scheduler.js';
 import type { SourceFilter } from './source-filter.js';
 import { DirectionThrottle } from './throttle.js';
-import { Turns } from './turns.js';
+import { TurnQueue } from './turn-queue.js';
 
 /** What a downlink needs of the endpoint that it belongs to. */
 export interface DownlinkParts {
@@ -47,7 +47,7 @@ export class Downlink {
   readonly #loop: ReleaseLoop<InboundDatagram>;
   readonly #figures: DirectionFigures;
   readonly #losses: LossReport;
-  readonly #turns: Turns<InboundDatagram>;
+  readonly #turns: TurnQueue<InboundDatagram>;
   #isClosed = false;
 
   constructor(

@@ -1,6 +1,6 @@
 import type { PeerAddress } from '../common/peer-address.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
-import { TURN_MS } from '../endpoint/turns.js';
+import { Turn } from '../endpoint/turn.js';
 
 /** How many handlers may run, and how much may wait for them. */
 export interface HandlerLimits {
@@ -39,13 +39,14 @@ export class HandlerPlaces {
   readonly #lines = { known: new Line(), stranger: new Line() };
   #arrivals = 0;
   #isServing = false;
-  /** When no more may begin in this turn of the event loop; `undefined` while none has begun out of the line. */
-  #turnEndMs: number | undefined;
+  /** Watched from the first packet on that begins out of the line. */
+  readonly #turn: Turn;
 
   constructor(
     { maxConcurrent, maxWaitingBytes }: HandlerLimits,
     private readonly scheduler: Pick<Scheduler, 'now' | 'soon'>,
   ) {
+    this.#turn = new Turn(scheduler, () => this.#serve());
     this.#all = new Part(maxConcurrent, maxWaitingBytes);
     this.#strangers = new Part(Math.max(1, Math.floor(maxConcurrent / 2)), maxWaitingBytes / 2);
   }
@@ -130,7 +131,9 @@ export class HandlerPlaces {
     this.#isServing = true;
     try {
       for (let ticket = this.#next(); ticket !== undefined; ticket = this.#next()) {
-        if (this.#isTurnSpent()) return;
+        const nowMs = this.scheduler.now();
+        this.#turn.watch(nowMs);
+        if (this.#turn.isSpent(nowMs)) return;
         const { visitor, standing } = ticket;
         this.#takeOut(ticket);
         this.#count(standing, 'taken', visitor.places);
@@ -139,19 +142,6 @@ export class HandlerPlaces {
     } finally {
       this.#isServing = false;
     }
-  }
-
-  /** Watches the turn from the first packet on that begins out of the line. @returns whether no more may */
-  #isTurnSpent(): boolean {
-    const nowMs = this.scheduler.now();
-    if (this.#turnEndMs === undefined) {
-      this.#turnEndMs = nowMs + TURN_MS;
-      this.scheduler.soon(() => {
-        this.#turnEndMs = undefined;
-        this.#serve();
-      });
-    }
-    return nowMs > this.#turnEndMs;
   }
 
   /** The oldest of those that may have places, if there are enough. */

@@ -1,5 +1,6 @@
 import { Fifo } from '../common/fifo.js';
 import type { Scheduler } from './scheduler.js';
+import { Turn, TURN_MS } from './turn.js';
 
 /**
  * Keeps one turn of the event loop short: what comes after some milliseconds of work waits for the next turns, so
@@ -8,9 +9,8 @@ import type { Scheduler } from './scheduler.js';
  * Node hands over up to 32 datagrams in a turn, and what they cost is their handlers' business. While they cost
  * little, which is told by the time between them, nothing is done here.
  */
-export class Turns<T extends { readonly data: Uint8Array }> {
-  /** When the turn began, where it is watched. */
-  #beganMs: number | undefined;
+export class TurnQueue<T extends { readonly data: Uint8Array }> {
+  readonly #turn: Turn;
   #lastMs = -Infinity;
   readonly #waiting = new Fifo<T>();
   #waitingBytes = 0;
@@ -19,7 +19,9 @@ export class Turns<T extends { readonly data: Uint8Array }> {
   constructor(
     private readonly scheduler: Scheduler,
     private readonly handOn: (item: T, nowMs: number) => void,
-  ) {}
+  ) {
+    this.#turn = new Turn(scheduler, () => this.#next());
+  }
 
   /** Hands a datagram on, now or in one of the next turns. @returns false when too much waits already */
   take(item: T, nowMs: number): boolean {
@@ -45,33 +47,23 @@ export class Turns<T extends { readonly data: Uint8Array }> {
   #isSpent(nowMs: number): boolean {
     const sinceMs = nowMs - this.#lastMs;
     this.#lastMs = nowMs;
-    if (this.#beganMs !== undefined) return nowMs - this.#beganMs > TURN_MS;
     // Either nothing came for a while, or the one before took long: only then is a turn worth watching.
-    if (sinceMs > LONG_MS) this.#begin(nowMs);
-    return false;
-  }
-
-  #begin(nowMs: number): void {
-    this.#beganMs = nowMs;
-    this.scheduler.soon(() => this.#next());
+    if (sinceMs > LONG_MS) this.#turn.watch(nowMs);
+    return this.#turn.isSpent(nowMs);
   }
 
   #next(): void {
-    this.#beganMs = undefined;
     if (this.#waiting.length === 0) return;
     let nowMs = this.scheduler.now();
-    this.#begin(nowMs);
-    const endMs = nowMs + TURN_MS;
-    for (let item = this.shift(); item !== undefined; item = this.shift()) {
+    this.#turn.watch(nowMs);
+    while (!this.#turn.isSpent(nowMs)) {
+      const item = this.shift();
+      if (item === undefined) return;
       this.handOn(item, nowMs);
       nowMs = this.scheduler.now();
-      if (nowMs > endMs) return;
     }
   }
 }
-
-/** How long a turn may work on, in milliseconds. */
-export const TURN_MS = 8;
 
 // Node hands over 32 datagrams in a turn: where each takes less, all of them take no longer than one may.
 const LONG_MS = TURN_MS / 32;

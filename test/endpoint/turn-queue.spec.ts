@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { Turns } from '../../src/endpoint/turns.js';
+import { TurnQueue } from '../../src/endpoint/turn-queue.js';
 
-describe('Turns', () => {
+describe('TurnQueue', () => {
   it('hand on at once what costs little, and watch nothing', () => {
     const { turns, handed, soon, arrive } = setUp(0);
     for (let nth = 0; nth < 1000; nth++) arrive(nth);
@@ -56,7 +56,7 @@ describe('Turns', () => {
       after: () => () => undefined,
       soon: (task: () => void) => void soon.push(task),
     };
-    const turns = new Turns<{ readonly data: Uint8Array; readonly nth: number }>(scheduler, ({ nth }) => {
+    const turns = new TurnQueue<{ readonly data: Uint8Array; readonly nth: number }>(scheduler, ({ nth }) => {
       handed.push(nth);
       clock.nowMs += workMs;
     });

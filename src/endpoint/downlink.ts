@@ -64,7 +64,7 @@ export class Downlink {
       scheduler.now(),
       (datagram, reason) => this.drop(datagram, reason),
     );
-    this.#turns = new Turns(scheduler, (datagram, nowMs) => this.#handOn(datagram, nowMs));
+    this.#turns = new TurnQueue(scheduler, (datagram, nowMs) => this.#handOn(datagram, nowMs));
     this.#losses = new LossReport('download', this.#figures, this.#gate, events);
     this.#loop = new ReleaseLoop(
       this.#gate,

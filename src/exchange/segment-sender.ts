@@ -1,6 +1,7 @@
 import { Fifo } from '../common/fifo.js';
 import type { CongestionWindow } from './congestion-window.js';
 import type { DeliveryRoom } from './delivery-budget.js';
+import { MessageCutter, type Piece } from './message-cutter.js';
 import type { RttEstimator } from './rtt-estimator.js';
 import { WHOLE_RUN, type Acknowledgement, type MessageFate, type Segment } from './segment.js';
 
@@ -24,8 +25,7 @@ export interface SegmentSenderLimits {
  * `onTime` when `nextMs` has come.
  */
 export class SegmentSender {
-  /** Of what no segment was cut yet. Cut late, a large message that nobody acknowledges is one array of bytes. */
-  readonly #uncut = new Fifo<UncutMessage>();
+  readonly #cutter: MessageCutter;
   /** By number, from `#originSeq` on; `undefined` for those that are acknowledged. */
   #segments: (Outgoing | undefined)[] = [];
   /** Number of the first in `#segments`: behind `#baseSeq`, so that not every acknowledgement moves the array. */
@@ -60,6 +60,7 @@ export class SegmentSender {
     private readonly room?: DeliveryRoom,
   ) {
     this.#windowEnd = limits.initialWindow ?? INITIAL_WINDOW;
+    this.#cutter = new MessageCutter(limits.segmentBytes);
   }
 
   /**
@@ -70,13 +71,12 @@ export class SegmentSender {
    * @returns false when too much waits already: the message was not taken
    */
   push(message: Uint8Array, isEnd: boolean, fate?: MessageFate): boolean {
-    const { segmentBytes, bufferBytes } = this.limits;
-    const isInBuffer = this.isIdle || this.#cost + message.length <= bufferBytes;
+    const isInBuffer = this.isIdle || this.#cost + message.length <= this.limits.bufferBytes;
     // A full buffer must be able to say that it is full: a short end is always taken.
     const isShortEnd = isEnd && message.length <= SHORT_END_BYTES;
     if (!isShortEnd && !(isInBuffer && this.#hold(message.length))) return false;
-    this.#uncut.push({ message, at: 0, isEnd, fate });
-    const segments = segmentsOf(message.length, segmentBytes);
+    this.#cutter.push(message, isEnd, fate);
+    const segments = this.#cutter.piecesOf(message.length);
     this.#endSeq += segments;
     this.#bufferedSegments += segments;
     this.#bufferedBytes += message.length;
@@ -186,9 +186,7 @@ export class SegmentSender {
       }
       if (segment?.fate !== undefined) fates.push(segment.fate);
     }
-    for (let uncut = this.#uncut.shift(); uncut !== undefined; uncut = this.#uncut.shift()) {
-      if (uncut.fate !== undefined) fates.push(uncut.fate);
-    }
+    fates.push(...this.#cutter.clear());
     this.#segments = [];
     this.#missing.clear();
     this.#bufferedBytes = 0;
@@ -231,7 +229,7 @@ export class SegmentSender {
   /** @returns false when there is no room for a message */
   #hold(messageBytes: number): boolean {
     if (this.room === undefined) return true;
-    const segments = segmentsOf(messageBytes, this.limits.segmentBytes);
+    const segments = this.#cutter.piecesOf(messageBytes);
     const bytes = messageBytes + segments * SEGMENT_COST_BYTES;
     if (!this.room.tryTake(bytes)) return false;
     this.#held.push({ lastSeq: this.#endSeq + segments - 1, bytes });
@@ -280,21 +278,12 @@ export class SegmentSender {
   }
 
   #cut(): Outgoing | undefined {
-    const uncut = this.#uncut.peek();
-    if (uncut === undefined) return undefined;
-    const { message, at } = uncut;
-    const next = at + this.limits.segmentBytes;
-    const isLast = next >= message.length;
-    if (isLast) this.#uncut.shift();
-    else uncut.at = next;
+    const piece = this.#cutter.cut();
+    if (piece === undefined) return undefined;
     const segment: Outgoing = {
+      ...piece,
       seq: this.#newSeq,
-      payload: message.subarray(at, next),
-      messageBytes: at === 0 ? message.length : undefined,
-      isLast,
-      isEnd: isLast && uncut.isEnd,
       wantsAck: false,
-      fate: isLast ? uncut.fate : undefined,
       state: 'new',
       handOut: 0,
       handedMs: 0,
@@ -383,16 +372,7 @@ export class SegmentSender {
   }
 }
 
-interface UncutMessage {
-  readonly message: Uint8Array;
-  /** Where the next segment begins. */
-  at: number;
-  readonly isEnd: boolean;
-  /** Told with the last segment. */
-  readonly fate: MessageFate | undefined;
-}
-
-interface Outgoing extends Segment {
+interface Outgoing extends Segment, Piece {
   state: 'new' | 'queued' | 'underWay' | 'lost' | 'acknowledged';
   /** Its place among all that was handed out; a segment that is sent again gets a new one. */
   handOut: number;
@@ -408,11 +388,6 @@ interface Outgoing extends Segment {
 interface Round {
   ackedBytes: number;
   newest: Outgoing | undefined;
-}
-
-/** An empty message is one empty segment. */
-function segmentsOf(messageBytes: number, segmentBytes: number): number {
-  return Math.max(1, Math.ceil(messageBytes / segmentBytes));
 }
 
 // What a receiver has room for before it has said so.

@@ -2,12 +2,10 @@ import { Logger } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { Observable, ReplaySubject } from 'rxjs';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
-import { show } from '../common/option-reader.js';
 import { PlacedSet } from '../common/placed-set.js';
 import type { PeerAddress } from '../common/peer-address.js';
-import type { PacketMetadata, ReplyPacket } from '../codec/packet.js';
+import type { ReplyPacket } from '../codec/packet.js';
 import { EndpointEvents, type UdpEvents } from '../endpoint/endpoint.events.js';
-import type { Question } from '../endpoint/asking.js';
 import {
   EndpointClosedError,
   HostNotFoundError,
@@ -31,8 +29,9 @@ import {
 import { ClientCall } from './client-call.js';
 import { drain, within } from './drain.js';
 import { LineLimit } from './line-limit.js';
+import { prepareCall, type PreparedCall } from './prepared-call.js';
 import { passageOfClass } from './send.options.js';
-import { UdpRecord, type UdpRecordOptions } from './udp.record.js';
+import type { UdpRecordOptions } from './udp.record.js';
 
 /** All figures of a client at one instant; on a shared socket, those of the socket. */
 export interface ClientStats extends EndpointStats {
@@ -186,7 +185,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   protected async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
-    const { question, options } = await this.#prepare(packet);
+    const { question, options } = await prepareCall(packet, this.#call.serializer);
     const peer = await this.#peerOf(options);
     const { confirmable, times } = this.#call;
     const passage = passageOfClass(options.trafficClass);
@@ -231,7 +230,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   #ask(packet: ReadPacket, call: ClientCall): void {
     const startMs = this.#scheduler.now();
     try {
-      const prepared = this.#prepare(packet);
+      const prepared = prepareCall(packet, this.#call.serializer);
       const asked =
         prepared instanceof Promise
           ? prepared.then((known) => this.#askFor(known, call, startMs))
@@ -243,7 +242,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   /** @returns a promise where its peer must be looked up first, or the socket opened */
-  #askFor(prepared: Prepared, call: ClientCall, startMs: number): Promise<void> | undefined {
+  #askFor(prepared: PreparedCall, call: ClientCall, startMs: number): Promise<void> | undefined {
     const { options } = prepared;
     call.heed(options.signal);
     if (call.isOver) return undefined;
@@ -257,7 +256,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     });
   }
 
-  #request({ question, options }: Prepared, peer: PeerAddress, call: ClientCall, startMs: number): void {
+  #request({ question, options }: PreparedCall, peer: PeerAddress, call: ClientCall, startMs: number): void {
     const { timeoutMs, streamTimeoutMs } = this.#call.times;
     const times = {
       timeoutMs: options.timeout ?? timeoutMs,
@@ -276,21 +275,6 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   #createPacket(pattern: unknown, data: unknown): ReadPacket {
     const base = this as unknown as { createPacket?: (pattern: unknown, data: unknown) => ReadPacket };
     return base.createPacket?.(pattern, data) ?? { pattern, data };
-  }
-
-  /** @throws {InvalidOptionError} a pattern or metadata that no codec could say */
-  #prepare(packet: ReadPacket): Prepared | Promise<Prepared> {
-    const record: unknown = packet.data;
-    const { data, options } = record instanceof UdpRecord ? record : { data: record, options: NO_OPTIONS };
-    const metadata = mergeMetadata(options.metadata, (packet as { metadata?: PacketMetadata }).metadata);
-    const pattern: unknown = packet.pattern;
-    if (!isPattern(pattern)) {
-      throw new InvalidOptionError('pattern', `must be a text, a number or an object, got ${show(pattern)}`);
-    }
-    checkMetadata(metadata);
-    const question: Question = { pattern, data, metadata };
-    const { serializer } = this.#call;
-    return serializer === undefined ? { question, options } : serialize(serializer, question, options);
   }
 
   /** The peer of a request, when the socket is open too: at once as a rule, else within the request's time. */
@@ -360,57 +344,15 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 }
 
-/** A question as it goes to the codec, and what its record asks for. */
-interface Prepared {
-  readonly question: Question;
-  readonly options: UdpRecordOptions;
-}
-
 /** What belongs to a client whose socket is not shared. */
 interface OwnSocket {
   readonly options: ResolvedClientOptions;
   readonly environment: UdpEnvironment;
 }
 
-async function serialize(
-  serializer: NonNullable<ResolvedCallOptions['serializer']>,
-  question: Question,
-  options: UdpRecordOptions,
-): Promise<Prepared> {
-  const { pattern, data, metadata } = (await serializer.serialize(question as never)) as Partial<Question>;
-  return { question: { pattern, data, metadata }, options };
-}
-
-function mergeMetadata(
-  ofRecord: PacketMetadata | undefined,
-  ofHook: PacketMetadata | undefined,
-): PacketMetadata | undefined {
-  if (ofRecord === undefined || ofHook === undefined) return ofRecord ?? ofHook;
-  return { ...ofRecord, ...ofHook };
-}
-
-function isPattern(value: unknown): boolean {
-  if (typeof value === 'object') return value !== null && !Array.isArray(value);
-  return typeof value === 'string' || typeof value === 'number';
-}
-
-/** Servers drop a datagram whose metadata is anything else, and its caller would wait in vain. */
-function checkMetadata(metadata: unknown): void {
-  if (metadata === undefined) return;
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
-    throw new InvalidOptionError('metadata', `must be an object of texts, got ${show(metadata)}`);
-  }
-  for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value === 'string') continue;
-    throw new InvalidOptionError(`metadata.${key}`, `must be a text, got ${show(value)}`);
-  }
-}
-
 function isMissing(value: unknown): value is null | undefined {
   return value === null || value === undefined;
 }
-
-const NO_OPTIONS: UdpRecordOptions = {};
 
 const EMPTY_ERROR = { status: 'error', message: 'the service failed without saying how' };
 

@@ -393,6 +393,11 @@ describe('JsonCodec', () => {
       expect(() => codec.encode({ kind: 'event', pattern: 'x', data: circle })).toThrow(TypeError);
     });
 
+    it('escapes an id that needs it', () => {
+      const packet: Packet = { kind: 'reply', id: 'say "yes"', response: 1, isDisposed: true };
+      expect(codec.decode(codec.encode(packet))).toMatchObject({ id: 'say "yes"', response: 1 });
+    });
+
     it('leaves out what is not there', () => {
       const packet: Packet = { kind: 'reply', id: 1, response: 2, err: undefined, isDisposed: false };
       expect(Buffer.from(codec.encode(packet)).toString()).toBe('{"id":1,"response":2}');

@@ -10,6 +10,7 @@ import {
 import { decodeFrame, encodeFrame, isFrame } from '../../src/codec/frame-codec.js';
 import type { Frame } from '../../src/codec/frame.js';
 import { JsonCodec } from '../../src/codec/json.codec.js';
+import { AddressValidation } from '../../src/endpoint/address-validation.js';
 import type { RequestStamp } from '../../src/codec/packet.js';
 import { PeerAddress } from '../../src/common/peer-address.js';
 import { DATAGRAM_ROUTE } from '../../src/transport/on-datagram.decorator.js';
@@ -539,3 +540,43 @@ function nameOf(data: Uint8Array): string {
   if (frame.kind === 'segment') return `segment ${frame.seq}`;
   return frame.kind === 'challenge' && frame.isRefusal ? 'challenge!' : frame.kind;
 }
+
+describe('AddressValidation', () => {
+  const [one, other] = [PeerAddress.of('192.0.2.1', 1), PeerAddress.of('192.0.2.2', 2)];
+  const setUp = () => {
+    const clock = new ManualClock();
+    const validation = { secrets: [Buffer.from(SECRET)], lifetimeMs: 60_000, maxPeers: 10 };
+    return { clock, validation: new AddressValidation({ factor: 3, validation }, clock) };
+  };
+
+  it('tells whom it heard last from all others', () => {
+    const { validation } = setUp();
+    validation.proved(one);
+    validation.received(one, 10, 0);
+    validation.received(other, 10, 0);
+    expect([validation.isProven(one), validation.isProven(other)]).toEqual([true, false]);
+    validation.received(one, 10, 0);
+    expect([validation.isProven(one), validation.isProven(other)]).toEqual([true, false]);
+  });
+
+  it('believes whom it heard last as soon as it proves itself, in either way', () => {
+    const { validation } = setUp();
+    validation.received(one, 10, 0);
+    expect(validation.isProven(one)).toBe(false);
+    expect(validation.prove(one, validation.tokenFor(one))).toBe(true);
+    expect(validation.isProven(one)).toBe(true);
+    validation.received(other, 10, 0);
+    expect(validation.isProven(other)).toBe(false);
+    validation.proved(other);
+    expect(validation.isProven(other)).toBe(true);
+  });
+
+  it('believes nobody who was silent for longer than its lifetime', () => {
+    const { clock, validation } = setUp();
+    validation.proved(one);
+    validation.received(one, 10, clock.now());
+    clock.jump(60_001);
+    validation.received(one, 10, clock.now());
+    expect(validation.isProven(one)).toBe(false);
+  });
+});

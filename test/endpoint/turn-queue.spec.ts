@@ -29,10 +29,21 @@ describe('TurnQueue', () => {
 
   it('watch what takes a 32nd of that, as 32 of them may come in one', () => {
     const { handed, soon, arrive } = setUp(0.26);
-    for (let nth = 0; nth < 32; nth++) arrive(nth);
-    expect(handed).toHaveLength(31);
+    // Not because nothing came for a while.
+    arrive(0);
     soon.shift()!();
+    for (let nth = 1; nth <= 32; nth++) arrive(nth);
     expect(handed).toHaveLength(32);
+    soon.shift()!();
+    expect(handed).toHaveLength(33);
+  });
+
+  it('watch nothing that takes less', () => {
+    const { handed, soon, arrive } = setUp(0.24);
+    arrive(0);
+    soon.shift()!();
+    for (let nth = 1; nth <= 64; nth++) arrive(nth);
+    expect([handed.length, soon.length]).toEqual([65, 0]);
   });
 
   it('hold 256 datagrams and 1 MiB at the most', () => {

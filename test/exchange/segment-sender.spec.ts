@@ -239,6 +239,29 @@ describe('SegmentSender', () => {
     expect([sender.bufferedBytes, congestion.underWayBytes]).toEqual([40, 40]);
   });
 
+  it('probes a window that is closed with one segment more than it allows', () => {
+    const limits = { segmentBytes: 10, bufferBytes: 1e6, initialWindow: 1 };
+    const sender = new SegmentSender(new RttEstimator(), new CongestionWindow(10), limits);
+    sender.push(new Uint8Array(30), true);
+    expect(seqs(takeAll(sender, 0))).toEqual([0]);
+    sender.onAcknowledged(ack(1, [], 0), 10);
+    expect(takeAll(sender, 10)).toEqual([]);
+    const probeMs = sender.nextMs;
+    sender.onTime(probeMs);
+    expect(takeAll(sender, probeMs)).toMatchObject([{ seq: 1, wantsAck: true, isLast: false }]);
+    sender.onAcknowledged(ack(2, [], 1), probeMs + 1);
+    expect(takeAll(sender, probeMs + 1)).toMatchObject([{ seq: 2, isLast: true, isEnd: true }]);
+  });
+
+  it('has nothing more to hand out once it is closed', () => {
+    const { sender } = setUp();
+    sender.push(new Uint8Array(5000), true);
+    takeAll(sender, 0);
+    expect(sender.isAllHandedOut).toBe(false);
+    sender.close(1);
+    expect([sender.isAllHandedOut, sender.isDone, sender.take(2)]).toEqual([true, true, undefined]);
+  });
+
   it('is over when the receiver wants nothing more', () => {
     const { sender, congestion } = setUp();
     let left = 0;

@@ -4,6 +4,7 @@ import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import {
   ThrottledUdpClient,
   ThrottledUdpTransport,
+  UdpRecordBuilder,
   type ThrottledUdpClientOptions,
 } from '../../src/index.js';
 import { ManualClock, VirtualNetwork } from '../../src/testing/index.js';
@@ -78,6 +79,42 @@ describe('while a host is looked up', () => {
     await expect(failure).rejects.toThrow('no reply from 127.0.0.1:5000 within 200 ms');
     await asker.close();
     await Promise.all([server.close(), clock.advance(1000)]);
+  });
+
+  it('a request that nobody waits for any more is not sent', async () => {
+    const { clock, server, client, answer } = await setUp();
+    const asker = client();
+    const subscription = asker.send('echo', 1).subscribe();
+    await clock.advance(10);
+    subscription.unsubscribe();
+    answer();
+    await clock.advance(10);
+    expect([asker.stats().upload.datagrams, server.stats().packets.requests]).toEqual([0, 0]);
+    await asker.close();
+    await server.close();
+  });
+
+  it('a request whose signal is aborted already asks for no address', async () => {
+    const { clock, server, client, asked } = await setUp();
+    const asker = client();
+    const record = new UdpRecordBuilder(1).setSignal(AbortSignal.abort()).build();
+    const told = watch(firstValueFrom(asker.send('echo', record)), clock);
+    await clock.advance(10);
+    expect([told, asked.length]).toEqual([['UDP_REQUEST_ABORTED @0'], 0]);
+    await asker.close();
+    await server.close();
+  });
+
+  it('close() fails the requests that wait for it at once', async () => {
+    const { clock, server, client } = await setUp();
+    const asker = client();
+    const told = watch(firstValueFrom(asker.send('echo', 1)), clock);
+    await clock.advance(10);
+    const closed = asker.close();
+    await clock.advance(0);
+    expect(told).toEqual(['UDP_ENDPOINT_CLOSED @10']);
+    await Promise.all([closed, clock.advance(10_000)]);
+    await server.close();
   });
 
   it('close() waits for events that could not leave yet', async () => {

@@ -47,7 +47,7 @@ export class Downlink {
   readonly #loop: ReleaseLoop<InboundDatagram>;
   readonly #figures: DirectionFigures;
   readonly #losses: LossReport;
-  readonly #turns: TurnQueue<InboundDatagram>;
+  readonly #turnQueue: TurnQueue<InboundDatagram>;
   #isClosed = false;
 
   constructor(
@@ -64,12 +64,12 @@ export class Downlink {
       scheduler.now(),
       (datagram, reason) => this.drop(datagram, reason),
     );
-    this.#turns = new TurnQueue(scheduler, (datagram, nowMs) => this.#handOn(datagram, nowMs));
+    this.#turnQueue = new TurnQueue(scheduler, (datagram, nowMs) => this.#handOn(datagram, nowMs));
     this.#losses = new LossReport('download', this.#figures, this.#gate, events);
     this.#loop = new ReleaseLoop(
       this.#gate,
       scheduler,
-      (batch) => batch.forEach((datagram) => this.#deliver(datagram, scheduler.now())),
+      (batch) => batch.forEach((datagram) => this.#deliver(datagram)),
       (datagram) => this.drop(datagram, 'expired'),
       (latenessMs) => this.#figures.lateness.add(latenessMs),
     );
@@ -93,9 +93,7 @@ export class Downlink {
         continue;
       }
       const verdict = this.#gate.offer(datagram, nowMs);
-      // What came alone has just looked at the clock.
-      if (verdict === 'pass')
-        this.#deliver(datagram, batch.length === 1 ? nowMs : this.parts.scheduler.now());
+      if (verdict === 'pass') this.#deliver(datagram);
       else if (verdict === 'queued') this.#loop.aim();
       else this.#refuse(datagram, verdict);
     }
@@ -114,7 +112,7 @@ export class Downlink {
     for (let item = this.#gate.discard(nowMs); item !== undefined; item = this.#gate.discard(nowMs)) {
       this.drop(item, 'closed');
     }
-    for (let item = this.#turns.shift(); item !== undefined; item = this.#turns.shift()) {
+    for (let item = this.#turnQueue.shift(); item !== undefined; item = this.#turnQueue.shift()) {
       this.drop(item, 'closed');
     }
   }
@@ -125,8 +123,8 @@ export class Downlink {
     this.drop(datagram, isTurnedAway ? 'refused' : verdict === 'dropped' ? 'overflow' : verdict);
   }
 
-  #deliver(datagram: InboundDatagram, nowMs: number): void {
-    if (!this.#turns.take(datagram, nowMs)) this.drop(datagram, 'overflow');
+  #deliver(datagram: InboundDatagram): void {
+    if (!this.#turnQueue.take(datagram, this.parts.scheduler.now())) this.drop(datagram, 'overflow');
   }
 
   #handOn(datagram: InboundDatagram, nowMs: number): void {

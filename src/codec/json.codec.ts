@@ -126,10 +126,7 @@ function textToSend(packet: Packet): string {
     const { id, response, err, status, code } = packet;
     const isPlain = err === undefined && status === undefined && code === undefined;
     const text = isPlain ? JSON.stringify(response) : undefined;
-    if (text !== undefined) {
-      const name = isExchangeId(id) ? `"${id}"` : JSON.stringify(id);
-      return `{"id":${name},"response":${text},"isDisposed":true}`;
-    }
+    if (text !== undefined) return `{"id":${JSON.stringify(id)},"response":${text},"isDisposed":true}`;
   }
   return JSON.stringify(toMessage(packet));
 }

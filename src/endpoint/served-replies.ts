@@ -57,10 +57,7 @@ export class ServedReplies {
   /** @returns false when the reply does not fit into one datagram */
   #sendAlone(served: Served, packet: ReplyPacket, fate: Fate | undefined): boolean {
     const stamp = { epoch: this.parts.epoch, attempt: served.attempt, heldMs: 0 };
-    // Written out: to spread the packet costs as much as to encode a small one.
-    const { kind, id, response, err, isDisposed, status, code } = packet;
-    const stamped = { kind, id, response, err, isDisposed, status, code, stamp };
-    const body = this.#encode(stamped, served.peer);
+    const body = this.#encode({ ...packet, stamp }, served.peer);
     if (!checkSize(this.parts, body.length)) return false;
     served.state = 'replying';
     served.fate = fate;

@@ -34,8 +34,6 @@ export class DuplicateStore<R extends StoredRequest> {
   readonly #proved: Partition;
   readonly #others: Partition;
   readonly #words = new Uint32Array(4);
-  /** Whose words those are: a request is looked for, added and finished one after the other. */
-  #wordsKey = '';
   /** The latest arrival of a request that was forgotten. */
   #forgottenMs = -Infinity;
 
@@ -170,10 +168,7 @@ export class DuplicateStore<R extends StoredRequest> {
   }
 
   #wordsOf(key: string): Uint32Array {
-    if (key !== this.#wordsKey) {
-      this.wordsOf(key, this.#words);
-      this.#wordsKey = key;
-    }
+    this.wordsOf(key, this.#words);
     return this.#words;
   }
 }

@@ -7,6 +7,8 @@ export interface ReceivedDatagram {
   /** The payload, 0 to 65507 bytes; the receiver may keep it, so a driver that reads into one arena copies. */
   readonly data: Buffer;
   readonly peer: PeerAddress;
+  /** Whether its end is missing: there was no room for more. */
+  readonly isTruncated?: boolean;
 }
 
 /** A datagram on its way to the kernel. */
@@ -33,6 +35,8 @@ export interface DatagramSocketEvents {
 export interface DatagramSocket {
   /** Short name of the implementation, for figures. */
   readonly driver: string;
+  /** Why it is this one, where a faster one might be expected. */
+  readonly driverReason?: string;
 
   /**
    * Opens the socket. Called once, before anything else.
@@ -54,8 +58,12 @@ export interface DatagramSocket {
   /** Waits for the kernel to have what was sent, then closes. Callable twice. */
   close(): Promise<void>;
 
-  /** The object behind this one: a `dgram.Socket` for the node driver. */
+  /** What is behind this one: a `dgram.Socket` for the node driver, `{ fd }` for the batch driver. */
   unwrap(): unknown;
 }
 
-export type DatagramSocketFactory = (options: SocketOptions, events: DatagramSocketEvents) => DatagramSocket;
+/** @throws what keeps a socket from being made */
+export type DatagramSocketFactory = (
+  options: SocketOptions,
+  events: DatagramSocketEvents,
+) => DatagramSocket | Promise<DatagramSocket>;

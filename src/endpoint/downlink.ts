@@ -85,11 +85,12 @@ export class Downlink {
   receive(batch: readonly ReceivedDatagram[]): void {
     if (this.#isClosed) return;
     const nowMs = this.parts.scheduler.now();
-    for (const { data, peer } of batch) {
+    for (const { data, peer, isTruncated } of batch) {
       const cost = this.options.costOf(data.length, peer.family);
       const datagram = new InboundDatagram(data, peer, cost, nowMs, this.parts.isAwaited);
-      if (!this.parts.filter.accepts(peer)) {
-        this.drop(datagram, 'filtered');
+      const refusal = this.#refusalOf(peer, isTruncated);
+      if (refusal !== undefined) {
+        this.drop(datagram, refusal);
         continue;
       }
       const verdict = this.#gate.offer(datagram, nowMs);
@@ -115,6 +116,14 @@ export class Downlink {
     for (let item = this.#turnQueue.shift(); item !== undefined; item = this.#turnQueue.shift()) {
       this.drop(item, 'closed');
     }
+  }
+
+  /** Why a datagram is not even offered to the gate. */
+  #refusalOf(peer: PeerAddress, isTruncated: boolean | undefined): string | undefined {
+    if (!this.parts.filter.accepts(peer)) return 'filtered';
+    if (isTruncated === true) return 'truncated';
+    // A datagram before it in its batch may have closed the endpoint.
+    return this.#isClosed ? 'closed' : undefined;
   }
 
   #refuse(datagram: InboundDatagram, verdict: Exclude<Verdict, 'pass' | 'queued'>): void {

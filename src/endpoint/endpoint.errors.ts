@@ -122,6 +122,20 @@ export class BindError extends ThrottledUdpError {
   }
 }
 
+/** The driver that was asked for is not to be had on this machine; `reason` tells why. */
+export class DriverUnavailableError extends ThrottledUdpError {
+  override readonly name = 'DriverUnavailableError';
+  readonly code = 'UDP_DRIVER_UNAVAILABLE';
+
+  constructor(
+    readonly driver: string,
+    readonly reason: string,
+    cause: unknown,
+  ) {
+    super(`the ${driver} driver cannot be used: ${reason}`, { cause });
+  }
+}
+
 /** A host name has no address of the socket's family. */
 export class HostNotFoundError extends ThrottledUdpError {
   override readonly name = 'HostNotFoundError';

@@ -13,6 +13,7 @@ import {
   type TrafficClassesOptions,
 } from '../shaping/traffic-class.options.js';
 import { NO_AMPLIFICATION_LIMITS, type AmplificationLimits } from './address-validation.options.js';
+import { DRIVER_CHOICES, type DriverChoice } from './driver-choice.js';
 import { readSourceLists, type SourceFilterOptions, type SourceLists } from './source-filter.options.js';
 import { resolveSocketOptions, type SocketOptions, type UdpSocketOptions } from './socket.options.js';
 
@@ -41,6 +42,12 @@ export interface UdpEndpointOptions extends SourceFilterOptions {
   /** Send buffer asked of the kernel. @default the kernel's */
   readonly sendBufferSize?: ByteSize;
   readonly socket?: UdpSocketOptions;
+  /**
+   * What moves datagrams: `node:dgram`, or many with one system call (Linux x64 and arm64, with the package `koffi`
+   * installed); `auto` takes the second where it can. `stats().driver` tells which it is, `stats().driverReason` why.
+   * @default 'auto'
+   */
+  readonly driver?: DriverChoice;
 }
 
 /** {@link UdpEndpointOptions} after reading. */
@@ -94,6 +101,8 @@ export function readEndpointOptions(
       host,
       reader.read<number | undefined>('recvBufferSize', asBufferSize, undefined),
       reader.read<number | undefined>('sendBufferSize', asBufferSize, undefined),
+      reader.oneOf('driver', DRIVER_CHOICES, 'auto'),
+      port,
     ),
   });
 }

@@ -37,6 +37,8 @@ export class NodeDatagramSocket implements DatagramSocket {
   constructor(
     private readonly options: SocketOptions,
     private readonly events: DatagramSocketEvents,
+    /** Why it is not another one. */
+    readonly driverReason = 'it was asked for',
   ) {
     const { type, reuseAddr, reusePort, ipv6Only, recvBufferSize, sendBufferSize } = options;
     this.#socket = createSocket({

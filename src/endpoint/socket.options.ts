@@ -1,6 +1,7 @@
 import { isIP, type LookupFunction } from 'node:net';
 import { InvalidOptionError } from '../common/invalid-option.error.js';
 import { OptionReader, show } from '../common/option-reader.js';
+import type { DriverChoice } from './driver-choice.js';
 
 /** Multicast settings of a socket. */
 export interface MulticastOptions {
@@ -40,6 +41,9 @@ export interface UdpSocketOptions {
 
 /** What a {@link DatagramSocket} is made with. */
 export interface SocketOptions {
+  readonly driver: DriverChoice;
+  /** That it will be bound to. */
+  readonly port: number;
   readonly type: 'udp4' | 'udp6';
   readonly reuseAddr: boolean;
   readonly reusePort: boolean;
@@ -57,6 +61,7 @@ export interface SocketOptions {
 /**
  * @param value the `socket` option
  * @param host decides the type when `socket.type` does not
+ * @param port that it will be bound to
  * @throws {InvalidOptionError} naming the field
  */
 export function resolveSocketOptions(
@@ -64,9 +69,13 @@ export function resolveSocketOptions(
   host: string,
   recvBufferSize: number | undefined,
   sendBufferSize: number | undefined,
+  driver: DriverChoice = 'auto',
+  port = 0,
 ): SocketOptions {
   const reader = new OptionReader(value, 'socket');
   const options: SocketOptions = {
+    driver,
+    port,
     type: reader.oneOf('type', ['udp4', 'udp6'], host.includes(':') ? 'udp6' : 'udp4'),
     reuseAddr: reader.boolean('reuseAddr', false),
     reusePort: reader.boolean('reusePort', false),

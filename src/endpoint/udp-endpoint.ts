@@ -2,7 +2,7 @@ import type { PeerAddress } from '../common/peer-address.js';
 import { CONTROL_RANK, DEFAULT_RANK } from '../common/traffic-class.js';
 import type { BoundAddress, EndpointStats } from '../telemetry/stats.js';
 import { AddressValidation } from './address-validation.js';
-import type { DatagramSocket } from './datagram-socket.js';
+import type { DatagramSocket, DatagramSocketEvents } from './datagram-socket.js';
 import { Downlink, type InboundDatagram } from './downlink.js';
 import type { EndpointEvents } from './endpoint.events.js';
 import { BindError, EndpointClosedError, errnoOf, SendFailedError } from './endpoint.errors.js';
@@ -42,7 +42,9 @@ export class UdpEndpoint {
   readonly validation: AddressValidation;
 
   readonly #hosts: HostCache;
-  readonly #socket: DatagramSocket;
+  readonly #createSocket: () => DatagramSocket | Promise<DatagramSocket>;
+  /** From `bind` on. */
+  #socket: DatagramSocket | undefined;
   readonly #uplink: Uplink;
   readonly #downlink: Downlink;
   readonly #preparing = new WorkCount();
@@ -79,7 +81,7 @@ export class UdpEndpoint {
     this.#uplink = new Uplink(optionsByProof, {
       scheduler,
       events,
-      transmit: (batch) => this.#socket.send(batch),
+      transmit: (batch) => this.#boundSocket.send(batch),
       onUnreachable: (error) => this.onUnreachable(error),
     });
     this.filter = new SourceFilter(options.sources);
@@ -97,10 +99,11 @@ export class UdpEndpoint {
         return this.turnAway(datagram);
       },
     });
-    this.#socket = createSocket(socket, {
+    const socketEvents: DatagramSocketEvents = {
       onDatagrams: (batch) => this.#downlink.receive(batch),
       onError: (error) => this.#onSocketError(error),
-    });
+    };
+    this.#createSocket = () => createSocket(socket, socketEvents);
     this.upload = this.#uplink.throttle;
     this.download = this.#downlink.throttle;
     socket.signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -111,6 +114,7 @@ export class UdpEndpoint {
    * Opens the socket; further calls give the same answer, and look a host up again that was not found.
    *
    * @throws {BindError} the address cannot be bound
+   * @throws {DriverUnavailableError} the driver that was asked for is not to be had here
    * @throws {HostNotFoundError} the host to bind has no address
    * @throws {EndpointClosedError} the endpoint is closed
    */
@@ -129,7 +133,7 @@ export class UdpEndpoint {
   async connect(peer: PeerAddress): Promise<void> {
     if (this.#isClosed) throw new EndpointClosedError();
     try {
-      await this.#socket.connect(peer);
+      await this.#boundSocket.connect(peer);
     } catch (cause) {
       throw new SendFailedError(peer, cause);
     }
@@ -224,14 +228,16 @@ export class UdpEndpoint {
     return this.options.maxDatagramSize;
   }
 
+  /** What is behind the socket: a `dgram.Socket`, or `{ fd }` with the batch driver. The endpoint must be bound. */
   unwrap(): unknown {
-    return this.#socket.unwrap();
+    return this.#boundSocket.unwrap();
   }
 
   stats(): EndpointStats {
     return Object.freeze({
       state: this.closed ? 'closed' : this.#address === undefined ? 'idle' : 'bound',
-      driver: this.#socket.driver,
+      driver: this.#socket?.driver,
+      driverReason: this.#socket?.driverReason,
       address: this.#address,
       upload: this.upload.stats(),
       download: this.download.stats(),
@@ -265,16 +271,18 @@ export class UdpEndpoint {
   async #bind(): Promise<BoundAddress> {
     const { host, port } = this.options;
     const address = await this.#addressToBind();
+    const socket = await this.#createSocket();
+    this.#socket = socket;
     let bound: BoundAddress;
     try {
-      bound = await this.#socket.bind(address, port);
+      bound = await socket.bind(address, port);
     } catch (cause) {
       throw new BindError(host, port, cause);
     }
     // close() may have come first: then the socket is on its way out already.
     if (this.closed) throw new EndpointClosedError();
     this.#address = bound;
-    this.#bufferSizes = this.#socket.bufferSizes();
+    this.#bufferSizes = socket.bufferSizes();
     this.events.emit('listening', bound);
     return bound;
   }
@@ -287,6 +295,11 @@ export class UdpEndpoint {
       this.#binding = undefined;
       throw error;
     }
+  }
+
+  get #boundSocket(): DatagramSocket {
+    if (this.#socket === undefined) throw new TypeError('the endpoint is not bound');
+    return this.#socket;
   }
 
   #onSocketError(error: Error): void {
@@ -302,7 +315,7 @@ export class UdpEndpoint {
     this.#uplink.close();
     this.#hosts.close();
     await this.#binding?.catch(ignore);
-    await this.#socket.close();
+    await this.#socket?.close();
     this.events.emit('close');
   }
 }

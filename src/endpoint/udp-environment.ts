@@ -1,5 +1,5 @@
 import type { DatagramSocketFactory } from './datagram-socket.js';
-import { NodeDatagramSocket } from './node-datagram-socket.js';
+import { openSocket } from './driver.js';
 import { systemScheduler, type Scheduler } from './scheduler.js';
 
 /** What an endpoint needs of the world; tests bring their own (`ManualClock`, `VirtualNetwork`). */
@@ -13,5 +13,5 @@ export interface UdpEnvironment {
 /** The machine: its clock, its timers, its sockets. */
 export const systemEnvironment: UdpEnvironment = {
   scheduler: systemScheduler,
-  createSocket: (options, events) => new NodeDatagramSocket(options, events),
+  createSocket: openSocket,
 };

@@ -53,8 +53,10 @@ export interface DirectionStats extends TrafficStats, BacklogStats, LimitStats {
 /** What the socket and its queues did. */
 export interface EndpointStats {
   readonly state: 'idle' | 'bound' | 'closed';
-  /** Which implementation moves the datagrams. */
-  readonly driver: string;
+  /** What moves the datagrams: `batch` or `node`; `undefined` before the socket is bound. */
+  readonly driver: string | undefined;
+  /** Why it is that one and not the batch driver; `undefined` where it is. */
+  readonly driverReason: string | undefined;
   /** Where the socket is bound; `undefined` before. */
   readonly address: BoundAddress | undefined;
   readonly upload: DirectionStats;

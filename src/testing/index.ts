@@ -11,9 +11,19 @@ export {
 } from './codec-conformance.js';
 export { ManualClock } from './manual-clock.js';
 export { SeededRandom } from './seeded-random.js';
+export { runSocketConformance, SOCKET_CHECKS, type SocketCheck } from './socket-conformance.js';
 export {
   VirtualNetwork,
+  type VirtualEnvironment,
   type NetworkConditions,
   type NetworkCounters,
   type VirtualNetworkOptions,
 } from './virtual-network.js';
+export type {
+  DatagramSocket,
+  DatagramSocketEvents,
+  DatagramSocketFactory,
+  OutgoingDatagram,
+  ReceivedDatagram,
+} from '../endpoint/datagram-socket.js';
+export type { SocketOptions } from '../endpoint/socket.options.js';

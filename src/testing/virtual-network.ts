@@ -26,6 +26,11 @@ export interface VirtualNetworkOptions extends NetworkConditions {
   readonly seed?: number;
 }
 
+/** A machine on a {@link VirtualNetwork}. */
+export interface VirtualEnvironment extends UdpEnvironment {
+  createSocket(options: SocketOptions, events: DatagramSocketEvents): DatagramSocket;
+}
+
 /** What happened on a {@link VirtualNetwork}. `sent + duplicated` equals the sum of the others and of what is on its way. */
 export interface NetworkCounters {
   /** Datagrams handed to the network. */
@@ -71,7 +76,7 @@ export class VirtualNetwork {
    *
    * @param address literal IP address
    */
-  environment(address = '127.0.0.1'): UdpEnvironment {
+  environment(address = '127.0.0.1'): VirtualEnvironment {
     const link: Link = {
       address,
       claim: (socket, port) => this.#claim(socket, address, port),

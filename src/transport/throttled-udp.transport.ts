@@ -233,7 +233,7 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     this.#endpoint.events.on(event, callback);
   }
 
-  /** The `dgram.Socket` behind this transport, once it is bound. */
+  /** What is behind this transport, once it is bound: a `dgram.Socket`, or `{ fd }` with the batch driver. */
   unwrap<T>(): T {
     if (this.#endpoint.address === undefined) {
       throw new Error('Not initialized. Please call the "listen" method before accessing the socket.');
@@ -285,11 +285,16 @@ export class ThrottledUdpTransport extends Server<UdpEvents, string> {
     const { upload, download } = this;
     this.logger.log(
       `Listening on udp ${address.address}:${address.port}, ` +
-        `upload ${formatRate(upload.rate)}, download ${formatRate(download.rate)}`,
+        `upload ${formatRate(upload.rate)}, download ${formatRate(download.rate)}, ${this.#driverInWords()}`,
     );
     this.#warnOfClamp('recvBufferSize');
     this.#warnOfClamp('sendBufferSize');
     return address;
+  }
+
+  #driverInWords(): string {
+    const { driver, driverReason } = this.#endpoint.stats();
+    return `driver ${driver}${driverReason === undefined ? '' : ` (${driverReason})`}`;
   }
 
   async #bind(): Promise<BoundAddress> {

@@ -1,0 +1,212 @@
+import { constants } from 'node:os';
+import type { PeerAddress } from '../../common/peer-address.js';
+import type { BoundAddress } from '../../telemetry/stats.js';
+import type {
+  DatagramSocket,
+  DatagramSocketEvents,
+  OutgoingDatagram,
+  ReceivedDatagram,
+} from '../datagram-socket.js';
+import { EndpointClosedError } from '../endpoint.errors.js';
+import type { SocketOptions } from '../socket.options.js';
+import { BatchSender } from './batch-sender.js';
+import { Descriptor } from './descriptor.js';
+import type { Interest, Libc, Poll, PollListener } from './libc.js';
+import { MSG_DONTWAIT, MSG_TRUNC } from './linux.js';
+import { SLOTS } from './message-slab.js';
+import type { PeerTable } from './peer-table.js';
+import { SystemError } from './system-error.js';
+import type { ThreadMemory } from './thread-memory.js';
+
+/**
+ * {@link DatagramSocket} on `recvmmsg` and `sendmmsg`: up to 64 datagrams with one system call.
+ *
+ * The event loop tells when the socket is readable; what is there then is read in the same turn. What is sent leaves
+ * when the handlers that run now have come to rest: one reply at once, those to a batch together.
+ */
+export class BatchDatagramSocket implements DatagramSocket {
+  readonly driver = 'batch';
+  readonly #descriptor: Descriptor;
+  readonly #sender: BatchSender;
+  readonly #peers: PeerTable;
+  #poll: Poll | undefined;
+  #isTurnAhead = false;
+  #hasRoom = false;
+  #isUnwatched = false;
+  #isFlushAhead = false;
+  #flushesInTurn = 0;
+  #closing: Promise<void> | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  /** @throws {SystemError} the kernel gives no socket */
+  constructor(
+    private readonly libc: Libc,
+    private readonly memory: ThreadMemory,
+    options: SocketOptions,
+    private readonly events: DatagramSocketEvents,
+  ) {
+    this.#descriptor = new Descriptor(libc, options);
+    this.#peers = memory.peersOf(this.#descriptor.family);
+    this.#sender = new BatchSender({
+      libc,
+      descriptor: this.#descriptor,
+      slab: memory.outgoing,
+      peers: this.#peers,
+      onFull: () => this.#watch(READ_AND_WRITE),
+    });
+  }
+
+  async bind(address: string, port: number): Promise<BoundAddress> {
+    try {
+      const bound = this.#descriptor.bind(address, port);
+      this.#poll = this.libc.poll(this.#descriptor.fd, READ, this.#onPoll);
+      return bound;
+    } catch (error) {
+      this.#descriptor.close();
+      throw error;
+    }
+  }
+
+  async connect(peer: PeerAddress): Promise<void> {
+    this.#descriptor.connect(peer);
+    this.#sender.isConnected = true;
+  }
+
+  send(batch: readonly OutgoingDatagram[]): void {
+    if (this.#closing !== undefined) {
+      for (const datagram of batch) datagram.done(new EndpointClosedError());
+      return;
+    }
+    this.#sender.add(batch);
+    this.#flushLater();
+  }
+
+  bufferSizes(): { recv: number; send: number } {
+    return this.#descriptor.bufferSizes();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Its number in the kernel; -1 when it is closed. */
+  unwrap(): { readonly fd: number } {
+    return { fd: this.#descriptor.fd };
+  }
+
+  /**
+   * The kernel has something for us, or room. Runs outside of what Node takes for a turn, where promises would wait
+   * for the next one: so the work is done right behind, where this turn's immediates are.
+   */
+  readonly #onPoll: PollListener = (status, { writable }): void => {
+    // An error of the socket's ends the watch. Reading tells what it was.
+    this.#isUnwatched ||= status < 0;
+    this.#hasRoom ||= writable;
+    if (this.#isTurnAhead) return;
+    this.#isTurnAhead = true;
+    setImmediate(this.#takeTurn);
+  };
+
+  readonly #takeTurn = (): void => {
+    this.#isTurnAhead = false;
+    this.#flushesInTurn = 0;
+    if (this.#closing === undefined) this.#read();
+    const [hasRoom, isUnwatched] = [this.#hasRoom, this.#isUnwatched];
+    this.#hasRoom = this.#isUnwatched = false;
+    if (hasRoom || (isUnwatched && this.#sender.isFull)) this.#flush();
+    else if (isUnwatched) this.#watch(READ);
+  };
+
+  /** Reads what is there, in so many calls at most: the rest of the process wants its turn. */
+  #read(): void {
+    const { incoming } = this.memory;
+    for (let call = 0; call < CALLS_IN_TURN && this.#closing === undefined; call++) {
+      incoming.expectAny();
+      const count = this.libc.recvmmsg(this.#descriptor.fd, incoming.headerAt(0), SLOTS, MSG_DONTWAIT, 0n);
+      if (count < 0) return this.#failedToRead();
+      const batch = this.#copyOut(count);
+      this.events.onDatagrams(batch);
+      // A call that was not filled has emptied the queue; should more have come since, the event loop tells.
+      if (count < SLOTS) return;
+    }
+  }
+
+  #failedToRead(): void {
+    const errno = this.libc.errno();
+    if (errno === EAGAIN || errno === EINTR) return;
+    this.events.onError(new SystemError('recvmmsg', errno));
+  }
+
+  /** Nobody keeps a slot: it belongs to the next call, whoever makes it. */
+  #copyOut(count: number): ReceivedDatagram[] {
+    const { incoming } = this.memory;
+    const batch: ReceivedDatagram[] = [];
+    for (let index = 0; index < count; index++) {
+      const begin = index * incoming.slotStep;
+      const bytes = incoming.receivedBytes(index);
+      const data = Buffer.allocUnsafe(bytes);
+      incoming.payloads.copy(data, 0, begin, begin + bytes);
+      const peer = this.#peers.peerOf(incoming, index);
+      const isCut = (incoming.flagsOf(index) & MSG_TRUNC) !== 0;
+      batch.push(isCut ? { data, peer, isTruncated: true } : { data, peer });
+    }
+    return batch;
+  }
+
+  /** Behind all promises that are ready now: handlers that only compute have answered by then. */
+  #flushLater(): void {
+    if (this.#isFlushAhead || this.#sender.isFull) return;
+    this.#isFlushAhead = true;
+    // Whoever sends again whenever something has left would never let the event loop go on.
+    if (++this.#flushesInTurn <= FLUSHES_IN_TURN) return process.nextTick(this.#flush);
+    this.#flushesInTurn = 0;
+    setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushAhead = false;
+    const wasFull = this.#sender.isFull;
+    this.#sender.flush();
+    if (this.#sender.isFull) return;
+    if (wasFull) this.#watch(READ);
+    if (this.#sender.waiting === 0) this.#onEmpty?.();
+  };
+
+  #watch(interest: Interest): void {
+    if (this.#descriptor.fd >= 0) this.#poll?.start(interest, this.#onPoll);
+  }
+
+  async #close(): Promise<void> {
+    this.#flush();
+    await this.#empty();
+    this.#poll?.close();
+    this.#poll = undefined;
+    this.#descriptor.close();
+    this.#sender.close();
+  }
+
+  /** Resolves when the kernel has everything, or after a second: then it will not take it any more. */
+  async #empty(): Promise<void> {
+    if (this.#sender.waiting === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LONGEST_FLUSH_MS);
+      this.#onEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+const READ: Interest = { readable: true, writable: false };
+const READ_AND_WRITE: Interest = { readable: true, writable: true };
+
+const { EAGAIN, EINTR } = constants.errno;
+
+// 256 datagrams: about 2 ms of handlers that only compute.
+const CALLS_IN_TURN = 4;
+
+const FLUSHES_IN_TURN = 256;
+
+const LONGEST_FLUSH_MS = 1000;

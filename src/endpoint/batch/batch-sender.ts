@@ -1,0 +1,195 @@
+import { constants } from 'node:os';
+import type { OutgoingDatagram } from '../datagram-socket.js';
+import { EndpointClosedError } from '../endpoint.errors.js';
+import type { Descriptor } from './descriptor.js';
+import type { Libc } from './libc.js';
+import { MSG_DONTWAIT } from './linux.js';
+import { SLOTS, type MessageSlab } from './message-slab.js';
+import type { PeerTable } from './peer-table.js';
+import { SystemError } from './system-error.js';
+
+/** What a {@link BatchSender} needs of its socket. */
+export interface SenderParts {
+  readonly libc: Libc;
+  readonly descriptor: Descriptor;
+  readonly slab: MessageSlab;
+  readonly peers: PeerTable;
+  /** The kernel has no room: {@link BatchSender.flush} is to be called when it has. */
+  readonly onFull: () => void;
+}
+
+/**
+ * Moves what is to leave into the kernel, up to 64 messages with one call; datagrams of one size that follow each
+ * other to one peer are one message, which the kernel cuts (`UDP_SEGMENT`).
+ */
+export class BatchSender {
+  /** Whether the socket is connected: then messages carry no address. */
+  isConnected = false;
+  #waiting: OutgoingDatagram[] = [];
+  #isFull = false;
+  /** Datagrams above this size are not left to the kernel to cut; 0 when none are. */
+  #largestSegment: number;
+  /** Of the address that was written last. */
+  #nameBytes = 0;
+  /** Datagrams of each message in the slab. */
+  readonly #counts = new Uint8Array(SLOTS);
+
+  constructor(private readonly parts: SenderParts) {
+    this.#largestSegment = parts.descriptor.canSegment() ? LARGEST_RUN_BYTES : 0;
+  }
+
+  add(batch: readonly OutgoingDatagram[]): void {
+    for (const datagram of batch) this.#waiting.push(datagram);
+  }
+
+  /** Hands over what the kernel takes. What it has no room for stays. */
+  flush(): void {
+    const taken = this.#waiting;
+    this.#waiting = [];
+    this.#isFull = false;
+    const fates: (SystemError | undefined)[] = [];
+    const sent = this.#sendAll(taken, fates);
+    if (sent < taken.length) this.#waiting = taken.slice(sent);
+    if (this.#isFull) this.parts.onFull();
+    // Last of all, when the slab is free: whoever is told may send, or close.
+    for (let index = 0; index < sent; index++) taken[index]?.done(fates[index]);
+  }
+
+  /** Drops what is left. */
+  close(): void {
+    const left = this.#waiting;
+    this.#waiting = [];
+    for (const datagram of left) datagram.done(new EndpointClosedError());
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Whether the kernel had no room for what waits. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** @param fates gets the errors, by index @returns how many datagrams have met theirs */
+  #sendAll(datagrams: readonly OutgoingDatagram[], fates: (SystemError | undefined)[]): number {
+    let next = 0;
+    while (next < datagrams.length && !this.#isFull) next = this.#sendSlab(datagrams, next, fates);
+    return next;
+  }
+
+  /** Fills the slab once and sends it. @returns the index of the first datagram that has not met its fate */
+  #sendSlab(
+    datagrams: readonly OutgoingDatagram[],
+    first: number,
+    fates: (SystemError | undefined)[],
+  ): number {
+    const { libc, descriptor, slab } = this.parts;
+    const messages = this.#fill(datagrams, first, fates);
+    let next = first;
+    for (let message = 0; message < messages;) {
+      const count = messages - message;
+      const sent = libc.sendmmsg(descriptor.fd, slab.headerAt(message), count, MSG_DONTWAIT);
+      if (sent > 0) {
+        for (const end = message + sent; message < end; message++) next += this.#counts[message] as number;
+        continue;
+      }
+      // A call that stops in the middle does not say why: the same message, now the first, has just told it.
+      const errno = libc.errno();
+      if (errno === EINTR) continue;
+      if (errno === EAGAIN) {
+        this.#isFull = true;
+        return next;
+      }
+      const datagram = datagrams[next] as OutgoingDatagram;
+      if ((this.#counts[message] as number) > 1) {
+        this.#segmentLess(datagram.data.length, errno);
+        return next;
+      }
+      fates[next++] = new SystemError('sendmmsg', errno, datagram.peer.key);
+      message++;
+    }
+    // What could not be written into the slab has its error already, and stands at the end of what was.
+    return this.#skipFailed(datagrams, next, fates);
+  }
+
+  /** @returns how many messages stand in the slab */
+  #fill(datagrams: readonly OutgoingDatagram[], first: number, fates: (SystemError | undefined)[]): number {
+    const { slab } = this.parts;
+    let messages = 0;
+    for (let next = first; next < datagrams.length && messages < SLOTS; messages++) {
+      const head = datagrams[next] as OutgoingDatagram;
+      const error = this.#problemWith(head, messages);
+      if (error !== undefined) {
+        fates[next] = error;
+        return messages;
+      }
+      const count = this.#runLength(datagrams, next);
+      const begin = messages * slab.slotStep;
+      let at = begin;
+      for (const end = next + count; next < end; next++) {
+        const { data } = datagrams[next] as OutgoingDatagram;
+        slab.payloads.set(data, at);
+        at += data.length;
+      }
+      this.#counts[messages] = count;
+      slab.address(messages, this.#nameBytes, at - begin, count > 1 ? head.data.length : 0);
+    }
+    return messages;
+  }
+
+  /** Writes to whom a message goes. @returns why it cannot be sent at all */
+  #problemWith({ data, peer }: OutgoingDatagram, message: number): SystemError | undefined {
+    const { peers, slab } = this.parts;
+    if (data.length > slab.slotBytes) return new SystemError('sendmmsg', EMSGSIZE, peer.key);
+    this.#nameBytes = 0;
+    if (this.isConnected) return undefined;
+    try {
+      this.#nameBytes = peers.writeName(peer, slab, message);
+      return undefined;
+    } catch (error) {
+      return error as SystemError;
+    }
+  }
+
+  /** How many datagrams from here on can be one message: of one size, the last perhaps smaller, to one peer. */
+  #runLength(datagrams: readonly OutgoingDatagram[], first: number): number {
+    const { data, peer } = datagrams[first] as OutgoingDatagram;
+    const size = data.length;
+    if (size === 0 || size > this.#largestSegment) return 1;
+    const most = Math.min(MAX_SEGMENTS, Math.floor(LARGEST_RUN_BYTES / size), datagrams.length - first);
+    let count = 1;
+    while (count < most) {
+      const next = datagrams[first + count] as OutgoingDatagram;
+      if (next.peer !== peer || next.data.length > size || next.data.length === 0) break;
+      count++;
+      if (next.data.length < size) break;
+    }
+    return count;
+  }
+
+  /** The kernel, or the way that a datagram takes, does not cut: those of that size go one by one from now on. */
+  #segmentLess(size: number, errno: number): void {
+    const isTooLarge = (errno === EINVAL || errno === EMSGSIZE) && size > USUAL_SEGMENT;
+    this.#largestSegment = isTooLarge ? USUAL_SEGMENT : 0;
+  }
+
+  #skipFailed(
+    datagrams: readonly OutgoingDatagram[],
+    first: number,
+    fates: readonly (SystemError | undefined)[],
+  ): number {
+    let next = first;
+    while (next < datagrams.length && fates[next] !== undefined) next++;
+    return next;
+  }
+}
+
+const { EAGAIN, EINTR, EINVAL, EMSGSIZE } = constants.errno;
+
+// What one message may hold: a datagram's worth of bytes, and so many pieces (udp(7), UDP_SEGMENT; UDP_MAX_SEGMENTS).
+const LARGEST_RUN_BYTES = 65_507;
+const MAX_SEGMENTS = 64;
+
+// Ethernet's 1500 bytes less 40 of IPv6 and 8 of UDP header: larger ones would have to be fragmented first.
+const USUAL_SEGMENT = 1452;

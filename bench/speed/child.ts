@@ -12,14 +12,13 @@ export class Child {
   /** @param program its file beside this one, without the ending */
   static async start(program: string, ...args: readonly string[]): Promise<Child> {
     const child = fork(new URL(`./${program}.js`, import.meta.url), args);
-    const [first] = (await once(child, 'message')) as [{ port?: number }];
-    return new Child(child, first.port ?? 0);
+    const { port = 0 } = await messageOf<{ port?: number }>(child);
+    return new Child(child, port);
   }
 
   async ask<T>(question: object | string): Promise<T> {
     this.process.send(question);
-    const [answer] = (await once(this.process, 'message')) as [T];
-    return answer;
+    return messageOf<T>(this.process);
   }
 
   async stop(): Promise<void> {
@@ -27,4 +26,19 @@ export class Child {
     this.process.disconnect();
     await ended;
   }
+}
+
+/** The next message of a process. @throws {Error} it ends instead: nobody would be told, and all wait for ever */
+function messageOf<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (message: unknown): void => {
+      child.off('exit', onExit);
+      resolve(message as T);
+    };
+    const onExit = (code: number | null, signal: string | null): void => {
+      child.off('message', onMessage);
+      reject(new Error(`${child.spawnargs.slice(-2).join(' ')} ended with ${signal ?? code}`));
+    };
+    child.once('message', onMessage).once('exit', onExit);
+  });
 }

@@ -4,7 +4,10 @@
  */
 import { createSocket, type Socket as DgramSocket } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
+import { BrokerWay } from './broker-way.js';
+import type { BrokerName } from './brokers.js';
 import { EVENT, PATTERN, READING } from './handler.js';
+import type { Way } from './way.js';
 
 export interface LoadOrder {
   readonly kind: 'requests' | 'events';
@@ -17,8 +20,11 @@ export interface LoadOrder {
   readonly perSecond?: number;
 }
 
-/** How the packets stand on the wire: with stamps of the exchange, as Nest's plain JSON, or as its TCP frames. */
-export type Wire = 'stamped' | 'plain' | 'tcp';
+/**
+ * How the packets stand on the wire: with stamps of the exchange, as Nest's plain JSON, as its TCP frames, or as Nest's
+ * client says them to a broker.
+ */
+export type Wire = 'stamped' | 'plain' | 'tcp' | BrokerName;
 
 export interface LoadResult {
   readonly answered: number;
@@ -83,17 +89,6 @@ class Asker {
     this.#latenciesMs.push(performance.now() - this.#sentMs[slot]!);
     this.#ask(slot);
   }
-}
-
-/** Asks one server in its own words. */
-interface Way {
-  /** Datagrams that were sent beside the requests. */
-  readonly others: number;
-  onAnswer: (slot: number, round: number) => void;
-  /** The server has not taken a request, and wants it again. */
-  onRefusal: (slot: number) => void;
-  ask(slot: number, round: number): void;
-  close(): void;
 }
 
 class UdpWay implements Way {
@@ -196,6 +191,14 @@ class TcpWay implements Way {
   }
 }
 
+const WAYS: Readonly<Record<Wire, (port: number) => Promise<Way>>> = {
+  stamped: (port) => UdpWay.open(port, true),
+  plain: (port) => UdpWay.open(port, false),
+  tcp: (port) => TcpWay.open(port),
+  nats: (port) => BrokerWay.open(port, 'nats'),
+  redis: (port) => BrokerWay.open(port, 'redis'),
+};
+
 /** Sends events at a pace, and listens to nobody. */
 async function sendEvents(order: LoadOrder): Promise<LoadResult> {
   const { port, milliseconds, bytes = 100, perSecond = 10_000 } = order;
@@ -249,9 +252,9 @@ process.on('message', (order: LoadOrder | 'stop') => {
     run = nextId().slice(0, 4);
     if (order.kind === 'events') return process.send!(await sendEvents(order));
     const { wire, port, window, milliseconds } = order;
-    const way = wire === 'tcp' ? await TcpWay.open(port) : await UdpWay.open(port, wire === 'stamped');
+    const way = await WAYS[wire](port);
     const result = await new Asker(way, window).run(milliseconds);
-    way.close();
+    await way.close();
     process.send!(result);
   })();
 });

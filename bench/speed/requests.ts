@@ -1,5 +1,8 @@
 import { printHead, printRow } from '../report.js';
+import type { BrokerFigures } from './broker.js';
+import { BROKERS, type BrokerName } from './brokers.js';
 import { Child } from './child.js';
+import { installed } from './installed.js';
 import type { LoadOrder, LoadResult, Wire } from './load.js';
 import { median } from './median.js';
 import type { ServerFigures } from './server.js';
@@ -16,12 +19,22 @@ interface Contender {
   readonly name: string;
   readonly server: string;
   readonly wire: Wire;
+  /** What stands between the load and the server. */
+  readonly broker?: BrokerName;
+}
+
+/** What runs for a contender. */
+interface Running {
+  readonly server: Child;
+  readonly broker?: Child | undefined;
 }
 
 /** One slice of load on one server. */
 interface Slice extends LoadResult {
   /** Microseconds of the server's processor time for a request. */
   readonly cpuMicros: number;
+  /** The same of the broker; not a number where there is none, or nobody counts. */
+  readonly brokerCpuMicros: number;
   readonly perSecond: number;
 }
 
@@ -33,50 +46,74 @@ const CONTENDERS: readonly Contender[] = [
   { name: 'ours, plain peers', server: 'ours', wire: 'plain' },
   { name: 'Nest TCP', server: 'Nest TCP', wire: 'tcp' },
   { name: 'naive UDP strategy', server: 'naive UDP strategy', wire: 'plain' },
+  { name: '@pirumu/nest-udp', server: '@pirumu/nest-udp', wire: 'plain' },
+  { name: 'Nest NATS', server: 'Nest NATS', wire: 'nats', broker: 'nats' },
+  { name: 'Nest Redis', server: 'Nest Redis', wire: 'redis', broker: 'redis' },
 ];
 
 /** What a request costs a server. */
 export async function measureRequests({ rounds, sliceMs, windows, only }: RequestTerms): Promise<object> {
   const contenders = CONTENDERS.filter(
     ({ name }) => name === BASE || only.length === 0 || only.some((part) => name.includes(part)),
-  );
-  const servers = new Map<string, Child>();
-  for (const { server } of contenders) {
-    if (!servers.has(server)) servers.set(server, await Child.start('server', server));
+  ).filter(isPossible);
+  const running = new Map<string, Running>();
+  for (const { server, broker } of contenders) {
+    if (!running.has(server)) running.set(server, await start(server, broker));
   }
   const load = await Child.start('load');
   const results: Record<string, unknown> = {};
   for (const window of windows) {
     for (const { server, wire } of contenders)
-      await slice(load, servers.get(server)!, wire, window, WARM_UP_MS);
+      await slice(load, running.get(server)!, wire, window, WARM_UP_MS);
     const measured: Map<string, Slice>[] = [];
     for (let round = 0; round < rounds; round++) {
       const slices = new Map<string, Slice>();
       for (const { name, server, wire } of contenders) {
-        slices.set(name, await slice(load, servers.get(server)!, wire, window, sliceMs));
+        slices.set(name, await slice(load, running.get(server)!, wire, window, sliceMs));
       }
       measured.push(slices);
     }
     results[`window ${window}`] = show(window, contenders, measured);
   }
-  await Promise.all([load, ...servers.values()].map((child) => child.stop()));
+  await load.stop();
+  for (const { server, broker } of running.values()) {
+    // First those that are connected to it.
+    await server.stop();
+    await broker?.stop();
+  }
   return results;
+}
+
+function isPossible({ name, broker }: Contender): boolean {
+  if (broker === undefined || installed(BROKERS[broker].program) !== undefined) return true;
+  console.log(`No row "${name}": ${BROKERS[broker].program} is not installed.`);
+  return false;
+}
+
+async function start(server: string, brokerName?: BrokerName): Promise<Running> {
+  if (brokerName === undefined) return { server: await Child.start('server', server) };
+  const broker = await Child.start('broker', brokerName);
+  return { server: await Child.start('server', server, String(broker.port)), broker };
 }
 
 async function slice(
   load: Child,
-  server: Child,
+  { server, broker }: Running,
   wire: Wire,
   window: number,
   milliseconds: number,
 ): Promise<Slice> {
-  const before = await server.ask<ServerFigures>('figures');
   const order: LoadOrder = { kind: 'requests', wire, port: server.port, window, milliseconds };
+  const brokerBefore = await broker?.ask<BrokerFigures>('figures');
+  const before = await server.ask<ServerFigures>('figures');
   const result = await load.ask<LoadResult>(order);
   const after = await server.ask<ServerFigures>('figures');
+  const brokerAfter = await broker?.ask<BrokerFigures>('figures');
+  const microsEach = (from = NaN, to = NaN): number => ((to - from) * 1e6) / result.answered;
   return {
     ...result,
-    cpuMicros: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / result.answered,
+    cpuMicros: microsEach(before.cpuSeconds, after.cpuSeconds),
+    brokerCpuMicros: microsEach(brokerBefore?.cpuSeconds, brokerAfter?.cpuSeconds),
     perSecond: result.answered / result.seconds,
   };
 }
@@ -89,7 +126,17 @@ function show(
   console.log(
     `\nWindow ${window}: medians of ${rounds.length} rounds, ratios to ${BASE} in the same round\n`,
   );
-  printHead(['server', 'CPU per request', 'to Nest TCP', 'requests/s', 'p50', 'p99', 'CPU µs', 'p99 ms']);
+  printHead([
+    'server',
+    'CPU per request',
+    'to Nest TCP',
+    'requests/s',
+    'p50',
+    'p99',
+    'CPU µs',
+    'broker CPU µs',
+    'p99 ms',
+  ]);
   return contenders.map(({ name }) => {
     const of = (read: (slice: Slice) => number, to = BASE): number =>
       median(rounds.map((round) => read(round.get(name)!) / read(round.get(to) ?? round.get(name)!)));
@@ -103,6 +150,7 @@ function show(
       p50: of(({ p50Ms }) => p50Ms),
       p99: of(({ p99Ms }) => p99Ms),
       cpuMicros: own(({ cpuMicros }) => cpuMicros),
+      brokerCpuMicros: own(({ brokerCpuMicros }) => brokerCpuMicros),
       p99Ms: own(({ p99Ms }) => p99Ms),
     };
     printRow([
@@ -113,6 +161,7 @@ function show(
       `${row.p50.toFixed(2)}x`,
       `${row.p99.toFixed(2)}x`,
       row.cpuMicros.toFixed(1),
+      Number.isNaN(row.brokerCpuMicros) ? '-' : row.brokerCpuMicros.toFixed(1),
       row.p99Ms.toFixed(2),
     ]);
     return row;

@@ -1,14 +1,15 @@
 /**
- * One server of the comparison, as a process of its own: `node server.js <name>`. It tells its port over IPC, and
- * its figures whenever it is asked.
+ * One server of the comparison, as a process of its own: `node server.js <name> [port of its broker]`. It tells the port
+ * to ask at over IPC, and its figures whenever it is asked.
  */
 import 'reflect-metadata';
-import { createSocket } from 'node:dgram';
-import { createServer, type AddressInfo } from 'node:net';
+import { createSocket, type Socket } from 'node:dgram';
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import { ServerUdp } from '@pirumu/nest-udp';
 import { ThrottledUdpTransport, type ThrottledUdpTransportOptions } from 'nestjs-throttled-udp';
+import { freePort } from './free-port.js';
 import { answerTo, EVENT, eventsSoFar, MeanModule, type Reading } from './handler.js';
 import { NaiveUdpStrategy } from './naive.strategy.js';
 
@@ -29,7 +30,7 @@ export interface ServerFigures {
   readonly seen: number;
 }
 
-const SERVERS: Readonly<Record<string, () => Promise<number>>> = {
+const SERVERS: Readonly<Record<string, (brokerPort: number) => Promise<number>>> = {
   'dgram echo': () => bare((data, reply) => reply(data)),
   'dgram JSON': () =>
     bare((data, reply) => {
@@ -57,6 +58,21 @@ const SERVERS: Readonly<Record<string, () => Promise<number>>> = {
     const strategy = new NaiveUdpStrategy();
     await serve({ strategy });
     return strategy.port;
+  },
+  // With the socket that it has by default, of plain JSON; its other one also confirms what has arrived. It asks for
+  // Nest 10 or 11, and `overrides` in package.json let it have ours.
+  '@pirumu/nest-udp': async () => {
+    const strategy = new ServerUdp({ host: '0.0.0.0', port: 0 });
+    await serve({ strategy });
+    return strategy.unwrap<Socket>().address().port;
+  },
+  'Nest NATS': async (port) => {
+    await serve({ transport: Transport.NATS, options: { servers: `nats://127.0.0.1:${port}` } });
+    return port;
+  },
+  'Nest Redis': async (port) => {
+    await serve({ transport: Transport.REDIS, options: { host: '127.0.0.1', port } });
+    return port;
   },
 };
 
@@ -95,14 +111,6 @@ async function serve(options: MicroserviceOptions): Promise<void> {
   await app.listen();
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
 // Others are counted for datagrams that have passed it.
 const DROPS_AT_THE_GATE = ['filtered', 'overflow', 'expired', 'exceeded'];
 
@@ -136,4 +144,4 @@ process.on('message', (question) => {
   process.send!(figures);
 });
 process.on('disconnect', () => process.exit(0));
-process.send!({ port: await start() });
+process.send!({ port: await start(Number(process.argv[3])) });

@@ -2,11 +2,11 @@
  * The load, as a process of its own: asks one server after the other, so many requests under way at a time, and
  * counts answers and how long they took.
  */
-import { createSocket, type Socket as DgramSocket } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
 import { BrokerWay } from './broker-way.js';
 import type { BrokerName } from './brokers.js';
 import { EVENT, PATTERN, READING } from './handler.js';
+import { LoadSocket } from './load-socket.js';
 import type { Way } from './way.js';
 
 export interface LoadOrder {
@@ -99,7 +99,7 @@ class UdpWay implements Way {
   readonly #idAt: number;
 
   private constructor(
-    private readonly socket: DgramSocket,
+    private readonly socket: LoadSocket,
     isStamped: boolean,
   ) {
     const client = nextId();
@@ -108,14 +108,11 @@ class UdpWay implements Way {
     const text = JSON.stringify({ ...head, pattern: PATTERN, data: READING, id: NO_ID });
     this.#request = Buffer.from(text);
     this.#idAt = text.indexOf(NO_ID);
-    socket.on('message', (data) => this.#onMessage(data, client));
+    socket.onMessage = (data) => this.#onMessage(data, client);
   }
 
   static async open(port: number, isStamped: boolean): Promise<UdpWay> {
-    const socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 2 ** 20 });
-    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-    await new Promise<void>((resolve) => socket.connect(port, '127.0.0.1', resolve));
-    return new UdpWay(socket, isStamped);
+    return new UdpWay(await LoadSocket.open(port), isStamped);
   }
 
   ask(slot: number, round: number): void {
@@ -124,8 +121,8 @@ class UdpWay implements Way {
     this.socket.send(request);
   }
 
-  close(): void {
-    this.socket.close();
+  close(): Promise<void> {
+    return this.socket.close();
   }
 
   #onMessage(data: Buffer, client: string): void {
@@ -202,9 +199,7 @@ const WAYS: Readonly<Record<Wire, (port: number) => Promise<Way>>> = {
 /** Sends events at a pace, and listens to nobody. */
 async function sendEvents(order: LoadOrder): Promise<LoadResult> {
   const { port, milliseconds, bytes = 100, perSecond = 10_000 } = order;
-  const socket = createSocket({ type: 'udp4', sendBufferSize: 4 * 2 ** 20 });
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  await new Promise<void>((resolve) => socket.connect(port, '127.0.0.1', resolve));
+  const socket = await LoadSocket.open(port);
   const head = JSON.stringify({ pattern: EVENT, data: { ...READING, pad: '' } });
   const text = JSON.stringify({
     pattern: EVENT,
@@ -220,7 +215,7 @@ async function sendEvents(order: LoadOrder): Promise<LoadResult> {
   }
   const seconds = (performance.now() - startMs) / 1000;
   await new Promise((resolve) => setTimeout(resolve, 100));
-  socket.close();
+  await socket.close();
   return { answered: 0, sent, seconds, p50Ms: NaN, p99Ms: NaN };
 }
 

@@ -7,6 +7,7 @@ import type { ServerFigures } from './server.js';
 export async function measureSoak(seconds: number): Promise<object> {
   const server = await Child.start('server', 'ours, limits set');
   const load = await Child.start('load');
+  await server.ask<ServerFigures>('watch the loop');
   const order: LoadOrder = {
     kind: 'requests',
     wire: 'stamped',

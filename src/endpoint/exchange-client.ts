@@ -191,9 +191,11 @@ export class ExchangeClient implements InquiryOwner {
   ): Uint8Array {
     const { codec, client, endpoint, limits } = this.parts;
     const stamp: RequestStamp = { client, attempt: 1, ageMs: 0, patienceMs, epoch: 0 };
+    // Written out: copies of objects that have several forms cost a microsecond each.
+    const { pattern, data, metadata } = question;
     const packet: RequestPacket | EventPacket = isEvent
-      ? { kind: 'event', ...question, stamp: { ...stamp, eventId: id } }
-      : { kind: 'request', id, ...question, stamp };
+      ? { kind: 'event', pattern, data, metadata, stamp: { ...stamp, eventId: id } }
+      : { kind: 'request', id, pattern, data, metadata, stamp };
     const maxBytes = Math.max(endpoint.maxDatagramSize, limits.maxMessageBytes);
     const bytes = codec.encode(packet, { peer, maxBytes });
     if (bytes === undefined) throw new TypeError(`the ${codec.name} codec has no ${packet.kind}s`);

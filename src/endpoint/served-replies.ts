@@ -57,12 +57,15 @@ export class ServedReplies {
   /** @returns false when the reply does not fit into one datagram */
   #sendAlone(served: Served, packet: ReplyPacket, fate: Fate | undefined): boolean {
     const stamp = { epoch: this.parts.epoch, attempt: served.attempt, heldMs: 0 };
-    const body = this.#encode({ ...packet, stamp }, served.peer);
+    // Written out: a copy by `...packet`, which has several forms, took a tenth of a whole request.
+    const { kind, id, response, err, status, isDisposed, code } = packet;
+    const stamped: ReplyPacket = { kind, id, response, err, status, isDisposed, code, stamp };
+    const body = this.#encode(stamped, served.peer);
     if (!checkSize(this.parts, body.length)) return false;
     served.state = 'replying';
     served.fate = fate;
     served.body = body;
-    const passage = packet.code === undefined ? served.passage : REFUSAL_PASSAGE;
+    const passage = code === undefined ? served.passage : REFUSAL_PASSAGE;
     this.parts.endpoint.answer(body, served.peer, served, passage);
     return true;
   }

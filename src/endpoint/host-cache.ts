@@ -23,6 +23,8 @@ export class HostCache {
   readonly #pending = new Map<string, Promise<string>>();
   /** Fails each look-up that is under way. */
   readonly #giveUp = new Set<(error: Error) => void>();
+  /** Most clients ask one peer: one object for it is told from others at once, and is not made for each request. */
+  #last: PeerAddress | undefined;
   #isClosed = false;
 
   /**
@@ -44,10 +46,12 @@ export class HostCache {
    */
   resolve(peer: PeerLike): PeerAddress | Promise<PeerAddress> {
     const { host, port } = checkPeer(peer);
+    // A literal address in the form that the kernel gives it: nothing about it can change.
+    if (this.#isLast(host, port)) return this.#last as PeerAddress;
     const address = this.addressOf(host);
     return typeof address === 'string'
-      ? PeerAddress.of(address, port)
-      : address.then((found) => PeerAddress.of(found, port));
+      ? this.#peerOf(address, port)
+      : address.then((found) => this.#peerOf(found, port));
   }
 
   /** The address of a host alone; see {@link resolve}. */
@@ -61,6 +65,16 @@ export class HostCache {
   close(): void {
     this.#isClosed = true;
     for (const giveUp of this.#giveUp) giveUp(new EndpointClosedError());
+  }
+
+  #isLast(address: string, port: number): boolean {
+    const last = this.#last;
+    return last !== undefined && last.port === port && last.address === address;
+  }
+
+  #peerOf(address: string, port: number): PeerAddress {
+    if (!this.#isLast(address, port)) this.#last = PeerAddress.of(address, port);
+    return this.#last as PeerAddress;
   }
 
   #ask(host: string): Promise<string> {

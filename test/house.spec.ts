@@ -26,7 +26,7 @@ const HOUSE: Readonly<Record<string, Room>> = {
   exchange: PURE,
   codec: PURE,
   telemetry: PURE,
-  endpoint: { rooms: BELOW_ENDPOINT, packages: ['node:'], without: [] },
+  endpoint: { rooms: BELOW_ENDPOINT, packages: ['node:', 'koffi'], without: [] },
   transport: {
     rooms: [...BELOW_ENDPOINT, 'endpoint'],
     packages: ['@nestjs/common', '@nestjs/microservices', 'rxjs'],

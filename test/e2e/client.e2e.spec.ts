@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import type { Socket } from 'node:dgram';
 import { firstValueFrom, lastValueFrom, NEVER, type Observable } from 'rxjs';
 import {
   ThrottledUdpClient,
@@ -47,7 +46,7 @@ describe('ThrottledUdpClient', () => {
     const listening: BoundAddress[] = [];
     client.on('listening', (address) => listening.push(address));
     await Promise.all([client.connect(), client.connect(), firstValueFrom(client.send('echo', 1))]);
-    expect(client.unwrap<Socket>().address().port).toBe(listening[0]?.port);
+    expect(client.stats().address?.port).toBe(listening[0]?.port);
     await client.close();
     await client.close();
     expect(states).toEqual(['listening', 'closed']);

@@ -68,10 +68,14 @@ export class Probe {
 export class Probes {
   readonly #open: UdpEndpoint[] = [];
 
-  constructor(private readonly environment: (host: string) => UdpEnvironment = () => systemEnvironment) {}
+  /** @param defaults of all that are made */
+  constructor(
+    private readonly environment: (host: string) => UdpEnvironment = () => systemEnvironment,
+    private readonly defaults: EndpointSetup = {},
+  ) {}
 
   make(setup: EndpointSetup = {}): Probe {
-    const options = resolved(setup);
+    const options = resolved({ ...this.defaults, ...setup });
     const probe = new Probe(options, this.environment(options.host));
     this.#open.push(probe.endpoint);
     return probe;

@@ -113,7 +113,7 @@ describe('SendRetry', () => {
 
 describe('UdpEndpoint on a kernel without room', () => {
   it('keeps the datagram, sends it again, and debits it once', async () => {
-    const { clock, probe, attempts } = setUp([errno('ENOBUFS'), errno('EAGAIN'), undefined]);
+    const { clock, probe, attempts } = await setUp([errno('ENOBUFS'), errno('EAGAIN'), undefined]);
     const sent = probe.endpoint.send(Buffer.alloc(400), PEER);
     expect(probe.endpoint.upload.stats().tokens).toBe(600);
     await clock.advance(10);
@@ -126,7 +126,7 @@ describe('UdpEndpoint on a kernel without room', () => {
   });
 
   it('tells in the end, and counts it', async () => {
-    const { clock, probe, attempts } = setUp(Array.from({ length: 200 }, () => errno('ENOBUFS')));
+    const { clock, probe, attempts } = await setUp(Array.from({ length: 200 }, () => errno('ENOBUFS')));
     const error = rejection(probe.endpoint.send(Buffer.alloc(4), PEER));
     await clock.advance(2000);
     expect(await error).toMatchObject({ code: 'UDP_SEND_FAILED', errno: 'ENOBUFS' });
@@ -136,7 +136,7 @@ describe('UdpEndpoint on a kernel without room', () => {
   });
 
   it('is not drained while a datagram waits to be sent again', async () => {
-    const { clock, probe } = setUp([errno('ENOBUFS')]);
+    const { clock, probe } = await setUp([errno('ENOBUFS')]);
     let isDrained = false;
     void probe.endpoint.send(Buffer.alloc(4), PEER);
     void probe.endpoint.drained().then(() => (isDrained = true));
@@ -147,7 +147,7 @@ describe('UdpEndpoint on a kernel without room', () => {
   });
 
   it('settles what waits when it closes', async () => {
-    const { clock, probe } = setUp([errno('ENOBUFS')]);
+    const { clock, probe } = await setUp([errno('ENOBUFS')]);
     const error = rejection(probe.endpoint.send(Buffer.alloc(4), PEER));
     await clock.advance(0.5);
     await probe.endpoint.close();
@@ -157,7 +157,7 @@ describe('UdpEndpoint on a kernel without room', () => {
   });
 
   /** An endpoint at 1000 B/s, burst 1000, whose kernel answers with the given errors one after another. */
-  function setUp(answers: (Error | undefined)[]) {
+  async function setUp(answers: (Error | undefined)[]) {
     const clock = new ManualClock();
     const attempts: number[] = [];
     const send = (batch: readonly OutgoingDatagram[]): void => {
@@ -180,6 +180,7 @@ describe('UdpEndpoint on a kernel without room', () => {
       }),
     };
     const probe = new Probe(resolved({ upload: { rate: 1000, burst: 1000 } }), environment);
+    await probe.endpoint.bind();
     return { clock, probe, attempts };
   }
 });

@@ -4,7 +4,6 @@
  */
 import 'reflect-metadata';
 import cluster from 'node:cluster';
-import type { Socket } from 'node:dgram';
 import { RawCodec, ThrottledUdpClient, ThrottledUdpTransport } from 'nestjs-throttled-udp';
 import { firstValueFrom } from 'rxjs';
 
@@ -34,7 +33,7 @@ if (cluster.isPrimary) {
   for (let nth = 0; nth < 50; nth++) {
     if ((await firstValueFrom(client.send('twice', nth))) === 2 * nth) right++;
   }
-  const { port } = client.unwrap<Socket>().address();
+  const port = client.stats().address?.port;
   console.log(`worker ${NAME}: ${right} right, from port ${port}`);
   await client.close();
   const json = new ThrottledUdpTransport({ port: Number(PORT) });

@@ -1,0 +1,229 @@
+import { readdirSync } from 'node:fs';
+import { constants } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { PeerAddress } from '../../../src/common/peer-address.js';
+import { BatchDatagramSocket } from '../../../src/endpoint/batch/batch-datagram-socket.js';
+import { loadLibc, type Interest, type Libc, type PollListener } from '../../../src/endpoint/batch/libc.js';
+import { createMemory } from '../../../src/endpoint/batch/thread-memory.js';
+import type { ReceivedDatagram } from '../../../src/endpoint/datagram-socket.js';
+import { errnoOf } from '../../../src/endpoint/endpoint.errors.js';
+import { resolveSocketOptions } from '../../../src/endpoint/socket.options.js';
+
+const { EAGAIN, EBADF, ECONNREFUSED, EINTR, ENOMEM } = constants.errno;
+
+describe('BatchDatagramSocket', () => {
+  let real: Libc;
+  const open: BatchDatagramSocket[] = [];
+  beforeAll(async () => {
+    real = await loadLibc();
+  });
+  afterEach(() => Promise.all(open.splice(0).map((socket) => socket.close())));
+
+  it('says that a datagram is cut, and gives what there was room for', async () => {
+    const { local, received, socket } = await bound({}, 100);
+    await Promise.all([100, 101, 3].map((bytes) => fateOf(socket, Buffer.alloc(bytes, bytes), local)));
+    await until(() => received.length === 3);
+    expect(received.map(({ data, isTruncated }) => [data.length, isTruncated])).toEqual([
+      [100, undefined],
+      [100, true],
+      [3, undefined],
+    ]);
+  });
+
+  it('reads so many in a turn at most, and lets promises run between a few of them', async () => {
+    const calls: number[] = [];
+    let turn = 0;
+    let isOver = false;
+    const { received, local } = await bound({
+      // As full as it can be, all of the time.
+      recvmmsg: (...args) => {
+        if (isOver) return real.recvmmsg(...args);
+        calls.push(turn);
+        return 64;
+      },
+    });
+    const portions: number[] = [];
+    let sinceLast = 0;
+    received.push = (...batch) => {
+      if (sinceLast === 0) queueMicrotask(() => portions.push((sinceLast = 0)));
+      sinceLast += batch.length;
+      expect(sinceLast).toBeLessThanOrEqual(4);
+      return 0;
+    };
+    const other = await bound();
+    await fateOf(other.socket, Buffer.from('x'), local);
+    for (; turn < 5; turn++) await nextTurn();
+    isOver = true;
+    const perTurn = [0, 1, 2, 3, 4].map((nth) => calls.filter((at) => at === nth).length);
+    expect(Math.max(...perTurn)).toBeGreaterThan(0);
+    expect(Math.max(...perTurn)).toBeLessThanOrEqual(4);
+    expect(portions.length).toBeGreaterThanOrEqual(16);
+  });
+
+  it('waits until the kernel has room, and tells nobody of it', async () => {
+    let isFull = true;
+    const interests: Interest[] = [];
+    let errno = 0;
+    const { socket, local, received } = await bound({
+      sendmmsg: (...args) => {
+        if (!isFull) return real.sendmmsg(...args);
+        errno = EAGAIN;
+        return -1;
+      },
+      errno: () => errno || real.errno(),
+      poll: (fd, interest, onEvent) => {
+        const poll = real.poll(fd, interest, onEvent);
+        return {
+          start: (next: Interest, listener: PollListener) => {
+            interests.push(next);
+            isFull = false;
+            errno = 0;
+            poll.start(next, listener);
+          },
+          close: () => poll.close(),
+        };
+      },
+    });
+    const fates = ['a', 'b', 'c'].map((text) => fateOf(socket, Buffer.from(text), local));
+    expect(await Promise.all(fates)).toEqual(['left', 'left', 'left']);
+    await until(() => received.length === 3);
+    expect(received.map(({ data }) => data.toString())).toEqual(['a', 'b', 'c']);
+    expect(interests).toEqual([
+      { readable: true, writable: true },
+      { readable: true, writable: false },
+    ]);
+  });
+
+  it('fails what the kernel has had no room for when it closes', async () => {
+    const { socket, local } = await bound({ sendmmsg: () => -1, errno: () => EAGAIN });
+    const fate = fateOf(socket, Buffer.from('x'), local);
+    await socket.close();
+    expect(await fate).toBe('UDP_ENDPOINT_CLOSED');
+  });
+
+  it.each([
+    [ENOMEM, ['ENOMEM']],
+    [EAGAIN, []],
+    [EINTR, []],
+  ])('tells of error %d of reading: %j', async (errno, expected) => {
+    let isFailing = true;
+    const { errors, local, received } = await bound({
+      recvmmsg: (...args) => (isFailing ? -1 : real.recvmmsg(...args)),
+      errno: () => {
+        const isFirst = isFailing;
+        isFailing = false;
+        return isFirst ? errno : real.errno();
+      },
+    });
+    const other = await bound();
+    await fateOf(other.socket, Buffer.from('x'), local);
+    // What was there is read once more, and nothing is lost.
+    await until(() => received.length === 1);
+    expect(errors.map(errnoOf)).toEqual(expected);
+  });
+
+  it('goes on watching after an error of the socket', async () => {
+    let started = 0;
+    let listener: PollListener | undefined;
+    const { errors, local, received } = await bound({
+      poll: (fd, interest, onEvent) => {
+        listener = onEvent;
+        const poll = real.poll(fd, interest, onEvent);
+        return {
+          start: (next: Interest, again: PollListener) => {
+            started++;
+            poll.start(next, again);
+          },
+          close: () => poll.close(),
+        };
+      },
+    });
+    listener?.(-EBADF, { readable: false, writable: false });
+    await nextTurn();
+    expect(started).toBe(1);
+    const other = await bound();
+    await fateOf(other.socket, Buffer.from('x'), local);
+    await until(() => received.length === 1);
+    expect(errors).toEqual([]);
+    expect(ECONNREFUSED).toBeGreaterThan(0);
+  });
+
+  it('lets the event loop go on while somebody sends whenever something has left', async () => {
+    const { socket, local } = await bound();
+    let left = 0;
+    let isOver = false;
+    const done = (): void => {
+      left++;
+      if (!isOver) socket.send([{ data: Buffer.alloc(1), peer: local, done }]);
+    };
+    done();
+    await nextTurn();
+    await nextTurn();
+    isOver = true;
+    expect(left).toBeGreaterThan(0);
+  });
+
+  it('leaves no descriptor open, and closes none twice', async () => {
+    const closed: number[] = [];
+    const close = (fd: number): number => {
+      closed.push(fd);
+      return real.close(fd);
+    };
+    const before = descriptors();
+    for (let nth = 0; nth < 50; nth++) {
+      const { socket } = await bound({ close });
+      const { fd } = socket.unwrap();
+      await Promise.all([socket.close(), socket.close()]);
+      expect(socket.unwrap()).toEqual({ fd: -1 });
+      expect(closed).toEqual([fd]);
+      closed.length = 0;
+      // One that cannot be bound is given back too.
+      const failing = new BatchDatagramSocket(
+        { ...real, close },
+        createMemory(real, 64),
+        resolveSocketOptions({}, '192.0.2.1', undefined, undefined),
+        { onDatagrams: () => undefined, onError: () => undefined },
+      );
+      await expect(failing.bind('192.0.2.1', 0)).rejects.toMatchObject({ code: 'EADDRNOTAVAIL' });
+      await failing.close();
+      expect(closed).toHaveLength(1);
+      closed.length = 0;
+    }
+    await nextTurn();
+    expect(descriptors()).toBe(before);
+  });
+
+  async function bound(others: Partial<Libc> = {}, slotBytes?: number) {
+    const libc = { ...real, ...others };
+    const received: ReceivedDatagram[] = [];
+    const errors: Error[] = [];
+    const socket = new BatchDatagramSocket(
+      libc,
+      createMemory(real, slotBytes),
+      resolveSocketOptions({}, '127.0.0.1', undefined, undefined),
+      {
+        onDatagrams: (batch) => void received.push(...batch),
+        onError: (error) => void errors.push(error),
+      },
+    );
+    open.push(socket);
+    const { address, port } = await socket.bind('127.0.0.1', 0);
+    return { socket, received, errors, local: PeerAddress.of(address, port) };
+  }
+});
+
+function fateOf(socket: BatchDatagramSocket, data: Buffer, peer: PeerAddress): Promise<string> {
+  return new Promise((resolve) => {
+    const done = (error?: Error): void => resolve(error === undefined ? 'left' : errnoOf(error));
+    socket.send([{ data, peer, done }]);
+  });
+}
+
+function descriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await nextTurn();
+}

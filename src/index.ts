@@ -42,6 +42,7 @@ export type {
 export {
   BindError,
   DatagramDroppedError,
+  DriverUnavailableError,
   EndpointClosedError,
   HostNotFoundError,
   MessageTooLargeError,
@@ -65,6 +66,7 @@ export type {
   AmplificationOptions,
   TokenSecret,
 } from './endpoint/address-validation.options.js';
+export type { DriverChoice } from './endpoint/driver-choice.js';
 export type { UdpEndpointOptions } from './endpoint/endpoint.options.js';
 export type {
   AskingOptions,

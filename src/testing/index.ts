@@ -19,11 +19,3 @@ export {
   type NetworkCounters,
   type VirtualNetworkOptions,
 } from './virtual-network.js';
-export type {
-  DatagramSocket,
-  DatagramSocketEvents,
-  DatagramSocketFactory,
-  OutgoingDatagram,
-  ReceivedDatagram,
-} from '../endpoint/datagram-socket.js';
-export type { SocketOptions } from '../endpoint/socket.options.js';

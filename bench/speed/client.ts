@@ -6,13 +6,15 @@ import 'reflect-metadata';
 import { ClientProxyFactory, Transport, type ClientProxy } from '@nestjs/microservices';
 import { ThrottledUdpClient } from 'nestjs-throttled-udp';
 import { firstValueFrom } from 'rxjs';
-import { PATTERN, READING } from './handler.js';
+import { PATTERN, READING, TEXT } from './handler.js';
 
 export interface ClientOrder {
   readonly transport: 'udp' | 'tcp';
   readonly port: number;
   readonly window: number;
   readonly milliseconds: number;
+  /** Asks for texts of so many bytes instead. */
+  readonly bytes?: number;
 }
 
 export interface ClientResult {
@@ -39,6 +41,7 @@ function clientOf({ transport, port }: ClientOrder): ClientProxy {
 }
 
 async function run(order: ClientOrder): Promise<ClientResult> {
+  const { bytes } = order;
   const client = clientOf(order);
   await client.connect();
   let answered = 0;
@@ -49,7 +52,7 @@ async function run(order: ClientOrder): Promise<ClientResult> {
   const ask = async (): Promise<void> => {
     while (performance.now() < endMs) {
       try {
-        await firstValueFrom(client.send(PATTERN, READING));
+        await firstValueFrom(bytes === undefined ? client.send(PATTERN, READING) : client.send(TEXT, bytes));
         answered++;
       } catch {
         failed++;

@@ -16,7 +16,13 @@ export async function measureEvents(sliceMs: number): Promise<object> {
   ]);
   const rows: object[] = [];
   for (const bytes of [100, 1200]) {
-    for (const name of ['dgram JSON', 'ours', 'ours, limits set']) {
+    for (const name of [
+      'dgram JSON',
+      'ours',
+      'ours, limits set',
+      'ours, batch driver',
+      'ours, batch driver, limits set',
+    ]) {
       const server = await Child.start('server', name);
       const load = await Child.start('load');
       await send(server, load, bytes, 5000, 1500);

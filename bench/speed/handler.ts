@@ -18,7 +18,12 @@ export const PATTERN = 'mean';
 
 export const EVENT = 'reading';
 
+/** Answered with a text of so many bytes. */
+export const TEXT = 'text';
+
 let events = 0;
+
+let text = '';
 
 /** Events that have come to the handler of this process. */
 export function eventsSoFar(): number {
@@ -29,6 +34,11 @@ export function eventsSoFar(): number {
 class MeanController {
   @MessagePattern(PATTERN) mean(@Payload() data: Reading): { name: string; mean: number } {
     return answerTo(data);
+  }
+
+  @MessagePattern(TEXT) text(@Payload() bytes: number): string {
+    text = text.length === bytes ? text : Buffer.alloc(bytes, 'x').toString('latin1');
+    return text;
   }
 
   @EventPattern<string>(EVENT) reading(@Payload() _data: Reading): void {

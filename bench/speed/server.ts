@@ -8,10 +8,20 @@ import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import { ServerUdp } from '@pirumu/nest-udp';
-import { ThrottledUdpTransport, type ThrottledUdpTransportOptions } from 'nestjs-throttled-udp';
+import {
+  ThrottledUdpTransport,
+  type ThrottledUdpTransportOptions,
+  type UdpEnvironment,
+} from 'nestjs-throttled-udp';
 import { freePort } from './free-port.js';
+import { BatchDatagramSocket } from '../../src/endpoint/batch/batch-datagram-socket.js';
+import { loadLibc, type Libc } from '../../src/endpoint/batch/libc.js';
+import { SOL_UDP } from '../../src/endpoint/batch/linux.js';
+import { threadMemory } from '../../src/endpoint/batch/thread-memory.js';
+import { systemEnvironment } from '../../src/endpoint/udp-environment.js';
 import { answerTo, EVENT, eventsSoFar, MeanModule, type Reading } from './handler.js';
 import { NaiveUdpStrategy } from './naive.strategy.js';
+import { ReadyCodec } from './ready.codec.js';
 
 /** What a server has used since it started. */
 export interface ServerFigures {
@@ -48,6 +58,11 @@ const SERVERS: Readonly<Record<string, (brokerPort: number) => Promise<number>>>
     }),
   ours: () => ours({ driver: 'node' }),
   'ours, batch driver': () => ours({ driver: 'batch' }),
+  'ours, bytes ready': () => ours({ driver: 'node', codec: new ReadyCodec() }),
+  'ours, batch driver, bytes ready': () => ours({ driver: 'batch', codec: new ReadyCodec() }),
+  'ours, batch driver without UDP_SEGMENT, bytes ready': () =>
+    ours({ codec: new ReadyCodec() }, withoutSegments),
+  'ours, batch driver without UDP_SEGMENT': () => ours({}, withoutSegments),
   'ours, batch driver, limits set': () => ours({ driver: 'batch', ...LIMITS }),
   'ours, limits set': () => ours({ driver: 'node', ...LIMITS }),
   'Nest TCP': async () => {
@@ -84,6 +99,17 @@ const LIMITS: ThrottledUdpTransportOptions = {
   perPeer: { upload: '1 GB/s', download: '1 GB/s' },
 };
 
+/** As on a kernel that does not cut. */
+const withoutSegments: UdpEnvironment = {
+  ...systemEnvironment,
+  createSocket: async (options, events) => {
+    const libc = await loadLibc();
+    const setsockopt: Libc['setsockopt'] = (fd, level, ...rest) =>
+      level === SOL_UDP ? -1 : libc.setsockopt(fd, level, ...rest);
+    return new BatchDatagramSocket({ ...libc, setsockopt }, threadMemory(libc), options, events);
+  },
+};
+
 let bareEvents = 0;
 
 async function bare(
@@ -99,9 +125,9 @@ async function bare(
 
 let seen = (): number => 0;
 
-async function ours(options: ThrottledUdpTransportOptions): Promise<number> {
+async function ours(options: ThrottledUdpTransportOptions, environment?: UdpEnvironment): Promise<number> {
   // Bound to all addresses: so that everything is on that is on by default in production.
-  const strategy = new ThrottledUdpTransport({ host: '0.0.0.0', port: 0, ...options });
+  const strategy = new ThrottledUdpTransport({ host: '0.0.0.0', port: 0, ...options }, environment);
   await serve({ strategy });
   seen = () => {
     const { download, kernelDrops = 0 } = strategy.stats();

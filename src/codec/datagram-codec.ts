@@ -59,4 +59,12 @@ export interface DatagramCodec {
    * @param datagram what `encode` returned for a packet with a stamp of this kind
    */
   restamp?(datagram: Uint8Array, stamp: RequestStamp | ReplyStamp): void;
+
+  /**
+   * Takes the stamp off a packet, as if it had been written without: that one is too large for a datagram is known
+   * once it is written. Without this it is encoded a second time.
+   *
+   * @param datagram what `encode` returned for a packet with a stamp; may be changed
+   */
+  unstamp?(datagram: Uint8Array): Uint8Array;
 }

@@ -39,17 +39,23 @@ export class JsonCodec implements DatagramCodec {
   }
 
   encode(packet: Packet): Uint8Array {
-    const text = textToSend(packet);
     const stamp = 'stamp' in packet ? packet.stamp : undefined;
-    if (stamp === undefined) return Buffer.from(text, 'utf8');
+    if (stamp === undefined) return toBytes(packet, '{');
     // First of all keys, so that restamp() knows where it stands; written as bytes, for it is soon written again.
-    const datagram = Buffer.from(`${STAMP_HEAD}${blankStamp(stamp)}",${text.slice(1)}`, 'utf8');
+    const datagram = toBytes(packet, `${STAMP_HEAD}${blankStamp(stamp)}",`);
     writeStamp(datagram, STAMP_HEAD.length, stamp);
     return datagram;
   }
 
   restamp(datagram: Uint8Array, stamp: RequestStamp | ReplyStamp): void {
     writeStamp(datagram, STAMP_HEAD.length, stamp);
+  }
+
+  unstamp(datagram: Uint8Array): Uint8Array {
+    // The comma behind the stamp makes room for the brace.
+    const at = datagram.indexOf(QUOTE, STAMP_HEAD.length) + 1;
+    datagram[at] = BRACE;
+    return datagram.subarray(at);
   }
 }
 
@@ -120,15 +126,28 @@ function toReply({ id, response, err, status, isDisposed, code, v, x }: Message)
   };
 }
 
-// What most replies are: an object that is made to be written costs as much as writing it.
-function textToSend(packet: Packet): string {
+/** @param head the brace that opens it, and what else stands before its keys */
+function toBytes(packet: Packet, head: string): Buffer {
+  // What most replies are: an object that is made to be written costs as much as writing it.
   if (packet.kind === 'reply' && packet.isDisposed === true && typeof packet.id === 'string') {
     const { id, response, err, status, code } = packet;
     const isPlain = err === undefined && status === undefined && code === undefined;
     const text = isPlain ? JSON.stringify(response) : undefined;
-    if (text !== undefined) return `{"id":${JSON.stringify(id)},"response":${text},"isDisposed":true}`;
+    if (text !== undefined) return join(`${head}"id":${JSON.stringify(id)},"response":`, text, END_OF_REPLY);
   }
-  return JSON.stringify(toMessage(packet));
+  return Buffer.from(head + JSON.stringify(toMessage(packet)).slice(1), 'utf8');
+}
+
+/** In UTF-8. A long text is written by itself: put together with others it would be copied once more. */
+function join(before: string, text: string, after: string): Buffer {
+  if (text.length < LONG_TEXT) return Buffer.from(before + text + after, 'utf8');
+  const [first, last] = [Buffer.from(before, 'utf8'), Buffer.from(after, 'utf8')];
+  const textBytes = Buffer.byteLength(text, 'utf8');
+  const bytes = Buffer.allocUnsafeSlow(first.length + textBytes + last.length);
+  first.copy(bytes);
+  bytes.write(text, first.length, 'utf8');
+  last.copy(bytes, first.length + textBytes);
+  return bytes;
 }
 
 // Keys are written in one order, so that equal packets are equal bytes; JSON leaves out what is undefined.
@@ -182,6 +201,15 @@ function checkId(id: unknown): PacketId {
 
 // Packets of other versions are read as plain ones: what they mean by `x` is not known here.
 const EXCHANGE_VERSION = 1;
+
+const END_OF_REPLY = ',"isDisposed":true}';
+
+// From here on Node copies a text that is made of pieces before it writes it.
+const LONG_TEXT = 4096;
+
+const QUOTE = 0x22;
+
+const BRACE = 0x7b;
 
 const STAMP_HEAD = `{"v":${EXCHANGE_VERSION},"x":"`;
 

@@ -29,8 +29,13 @@ export class ServedReplies {
    */
   send(served: Served, packet: ReplyPacket, fate: Fate | undefined): void {
     if (!served.isOpen) return fate?.left(this.parts.scheduler.now());
-    if (served.run === undefined && isLast(packet) && this.#sendAlone(served, packet, fate)) return;
-    const message = this.#encode(packet, served.peer);
+    let message: Uint8Array | undefined;
+    if (served.run === undefined && isLast(packet)) {
+      const body = this.#encodeStamped(packet, served);
+      if (checkSize(this.parts, body.length)) return this.#sendAlone(served, packet, body, fate);
+      message = this.parts.codec.unstamp?.(body);
+    }
+    message ??= this.#encode(packet, served.peer);
     checkSize(this.parts, message.length);
     served.run ??= this.#openRun(served);
     if (served.run.push(message, isLast(packet), fate)) return;
@@ -54,20 +59,12 @@ export class ServedReplies {
     codec.restamp(body, { epoch, attempt, heldMs: nowMs - receivedMs });
   }
 
-  /** @returns false when the reply does not fit into one datagram */
-  #sendAlone(served: Served, packet: ReplyPacket, fate: Fate | undefined): boolean {
-    const stamp = { epoch: this.parts.epoch, attempt: served.attempt, heldMs: 0 };
-    // Written out: a copy by `...packet`, which has several forms, took a tenth of a whole request.
-    const { kind, id, response, err, status, isDisposed, code } = packet;
-    const stamped: ReplyPacket = { kind, id, response, err, status, isDisposed, code, stamp };
-    const body = this.#encode(stamped, served.peer);
-    if (!checkSize(this.parts, body.length)) return false;
+  #sendAlone(served: Served, packet: ReplyPacket, body: Uint8Array, fate: Fate | undefined): void {
     served.state = 'replying';
     served.fate = fate;
     served.body = body;
-    const passage = code === undefined ? served.passage : REFUSAL_PASSAGE;
+    const passage = packet.code === undefined ? served.passage : REFUSAL_PASSAGE;
     this.parts.endpoint.answer(body, served.peer, served, passage);
-    return true;
   }
 
   #openRun(served: Served): OutgoingRun {
@@ -81,6 +78,13 @@ export class ServedReplies {
     const onDone = (nowMs: number): void => events.onDelivered(served, nowMs);
     const { streamBufferBytes } = parts.limits;
     return new OutgoingRun(parts, path, name, streamBufferBytes, onDone, parts.deliveries.roomOf(path));
+  }
+
+  #encodeStamped(packet: ReplyPacket, { attempt, peer }: Served): Uint8Array {
+    // Written out: a copy by `...packet`, which has several forms, took a tenth of a whole request.
+    const { kind, id, response, err, status, isDisposed, code } = packet;
+    const stamp = { epoch: this.parts.epoch, attempt, heldMs: 0 };
+    return this.#encode({ kind, id, response, err, status, isDisposed, code, stamp }, peer);
   }
 
   #encode(packet: ReplyPacket, peer: PeerAddress): Uint8Array {

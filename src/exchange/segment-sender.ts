@@ -280,8 +280,14 @@ export class SegmentSender {
   #cut(): Outgoing | undefined {
     const piece = this.#cutter.cut();
     if (piece === undefined) return undefined;
+    const { payload, messageBytes, isLast, isEnd, fate } = piece;
+    // Written out: a copy by `...piece` that gets more fields is a sixth of what a large message costs.
     const segment: Outgoing = {
-      ...piece,
+      payload,
+      messageBytes,
+      isLast,
+      isEnd,
+      fate,
       seq: this.#newSeq,
       wantsAck: false,
       state: 'new',

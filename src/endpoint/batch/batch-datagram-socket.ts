@@ -15,7 +15,7 @@ import { Descriptor } from './descriptor.js';
 import type { Interest, Libc, Poll, PollListener } from './libc.js';
 import { MSG_DONTWAIT, MSG_TRUNC } from './linux.js';
 import { SLOTS } from './message-slab.js';
-import type { PeerTable } from './peer-table.js';
+import type { AddressBook } from './address-book.js';
 import { SystemError } from './system-error.js';
 import type { ThreadMemory } from './thread-memory.js';
 
@@ -29,7 +29,7 @@ export class BatchDatagramSocket implements DatagramSocket {
   readonly driver = 'batch';
   readonly #descriptor: Descriptor;
   readonly #sender: BatchSender;
-  readonly #peers: PeerTable;
+  readonly #peers: AddressBook;
   #poll: Poll | undefined;
   #isTurnAhead = false;
   #hasRoom = false;

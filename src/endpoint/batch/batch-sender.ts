@@ -5,7 +5,7 @@ import type { Descriptor } from './descriptor.js';
 import type { Libc } from './libc.js';
 import { MSG_DONTWAIT } from './linux.js';
 import { SLOTS, type MessageSlab } from './message-slab.js';
-import type { PeerTable } from './peer-table.js';
+import type { AddressBook } from './address-book.js';
 import { SystemError } from './system-error.js';
 
 /** What a {@link BatchSender} needs of its socket. */
@@ -13,7 +13,7 @@ export interface SenderParts {
   readonly libc: Libc;
   readonly descriptor: Descriptor;
   readonly slab: MessageSlab;
-  readonly peers: PeerTable;
+  readonly peers: AddressBook;
   /** The kernel has no room: {@link BatchSender.flush} is to be called when it has. */
   readonly onFull: () => void;
 }

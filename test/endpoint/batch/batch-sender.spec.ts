@@ -5,7 +5,7 @@ import { BatchSender } from '../../../src/endpoint/batch/batch-sender.js';
 import type { Descriptor } from '../../../src/endpoint/batch/descriptor.js';
 import { AF_INET } from '../../../src/endpoint/batch/linux.js';
 import { MessageSlab } from '../../../src/endpoint/batch/message-slab.js';
-import { PeerTable } from '../../../src/endpoint/batch/peer-table.js';
+import { AddressBook } from '../../../src/endpoint/batch/address-book.js';
 import { errnoOf } from '../../../src/endpoint/endpoint.errors.js';
 import { FakeKernel, type Reply } from './fake-kernel.js';
 
@@ -179,7 +179,7 @@ describe('BatchSender', () => {
       libc,
       descriptor: { fd: 3, canSegment: () => canSegment } as unknown as Descriptor,
       slab: new MessageSlab(libc),
-      peers: new PeerTable(libc, AF_INET),
+      peers: new AddressBook(libc, AF_INET),
       onFull: () => void timesFull++,
     });
     return { sender, kernel, told, full: () => timesFull };

@@ -8,7 +8,7 @@ import { readSockaddr, writeSockaddr } from './sockaddr.js';
  * Peers that were met lately, by the bytes of their addresses: most datagrams come from and go to one of them, and
  * need no text.
  */
-export class PeerTable {
+export class AddressBook {
   /** By what the kernel writes. */
   readonly #heard: (PeerAddress | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
   readonly #heardWords = new Int32Array(SLOTS * WORDS);

@@ -3,7 +3,7 @@ import { PeerAddress } from '../../../src/common/peer-address.js';
 import { loadLibc, type Libc } from '../../../src/endpoint/batch/libc.js';
 import { AF_INET, AF_INET6, SOCKADDR_IN6 } from '../../../src/endpoint/batch/linux.js';
 import { MessageSlab, NAME_BYTES } from '../../../src/endpoint/batch/message-slab.js';
-import { PeerTable } from '../../../src/endpoint/batch/peer-table.js';
+import { AddressBook } from '../../../src/endpoint/batch/address-book.js';
 import { interfaceIndex, readSockaddr, writeSockaddr } from '../../../src/endpoint/batch/sockaddr.js';
 
 let libc: Libc;
@@ -50,7 +50,7 @@ describe('a sockaddr', () => {
   });
 });
 
-describe('PeerTable', () => {
+describe('AddressBook', () => {
   it.each([
     [AF_INET, '10.0.0.1', '10.0.0.2'],
     [AF_INET6, '2001:db8::1', '2001:db8:0:1::1'],
@@ -85,7 +85,7 @@ describe('PeerTable', () => {
   });
 
   function setUp(family: number) {
-    return { table: new PeerTable(libc, family), slab: new MessageSlab(libc, 64) };
+    return { table: new AddressBook(libc, family), slab: new MessageSlab(libc, 64) };
   }
 });
 

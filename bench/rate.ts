@@ -3,9 +3,10 @@
  *
  * Then the same for a limit that changes while it runs, drawn as docs/rate-over-time.svg.
  *
- *     npm run bench:rate -- [--seconds 10] [--only 64kB,100B@1MB,over-time]
+ *     npm run bench:rate -- [--seconds 10] [--only 64kB,100B@1MB,over-time] [--driver node]
  */
 import { parseArgs } from 'node:util';
+import type { DriverChoice } from 'nestjs-throttled-udp';
 import { measure, type Measurement } from './measure.js';
 import { drawRateOverTime } from './rate-over-time.js';
 import { percentText, printHead, printRow, rateText, writeResults } from './report.js';
@@ -51,9 +52,12 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string' },
     only: { type: 'string' },
+    driver: { type: 'string', default: 'auto' },
     help: { type: 'boolean', short: 'h' },
   },
 });
+
+const driver = values.driver as DriverChoice;
 
 async function main(): Promise<void> {
   const wanted = (values.only ?? '').split(',');
@@ -68,7 +72,7 @@ async function main(): Promise<void> {
     let ceiling = ceilings.get(datagramBytes);
     if (ceiling === undefined) {
       ceiling = await measure(
-        (ports) => transportSender(Infinity, datagramBytes, ports),
+        (ports) => transportSender(Infinity, datagramBytes, ports, driver),
         datagramBytes,
         CEILING_SECONDS,
       );
@@ -85,7 +89,7 @@ async function main(): Promise<void> {
 async function runCase(chosen: Case, ceiling: Measurement): Promise<Result> {
   const { datagramBytes, bytesPerSecond, seconds, peers } = chosen;
   const measured = await measure(
-    (ports) => transportSender(bytesPerSecond, datagramBytes, ports),
+    (ports) => transportSender(bytesPerSecond, datagramBytes, ports, driver),
     datagramBytes,
     seconds,
     peers,
@@ -134,7 +138,9 @@ const DRAWING = 'over-time';
 const NAMES = [...CASES.map(({ name }) => name), DRAWING].join(', ');
 
 if (values.help === true) {
-  console.log(`--seconds N  length of each measurement\n--only TEXT  one of ${NAMES}`);
+  console.log(
+    `--seconds N  length of each measurement\n--only TEXT  one of ${NAMES}\n--driver D   auto, node or batch`,
+  );
 } else {
   await main();
 }

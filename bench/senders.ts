@@ -1,6 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ThrottledUdpTransport, type PerPeerOptions, type TrafficClassName } from 'nestjs-throttled-udp';
+import {
+  ThrottledUdpTransport,
+  type DriverChoice,
+  type PerPeerOptions,
+  type TrafficClassName,
+} from 'nestjs-throttled-udp';
 
 /** One way of sending datagrams. */
 export interface Sender {
@@ -23,6 +28,7 @@ export function transportSender(
   rateBytesPerSecond: number,
   datagramBytes: number,
   ports: readonly number[],
+  driver: DriverChoice = 'auto',
 ): AdjustableSender {
   const count = ports.length;
   const perPeer: PerPeerOptions = { key: 'address-port', upload: (2 * rateBytesPerSecond) / count };
@@ -30,6 +36,7 @@ export function transportSender(
     host: '127.0.0.1',
     port: 0,
     upload: rateBytesPerSecond,
+    driver,
     // A window of 20 ms to one peer may be more than it may have by default.
     queue: { maxPeerBytes: '16 MiB' },
     ...(count > 1 ? { perPeer } : {}),

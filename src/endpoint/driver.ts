@@ -1,4 +1,5 @@
 import { arch, platform } from 'node:process';
+import { isMainThread } from 'node:worker_threads';
 import { BatchDatagramSocket } from './batch/batch-datagram-socket.js';
 import { loadLibc, type Libc } from './batch/libc.js';
 import { threadMemory } from './batch/thread-memory.js';
@@ -15,9 +16,8 @@ import { isSharedInCluster } from './shared-socket.js';
 export const openSocket: DatagramSocketFactory = async (options, events) => {
   const { driver, port } = options;
   if (driver === 'node') return new NodeDatagramSocket(options, events);
-  if (driver === 'auto' && isSharedInCluster(port, options)) {
-    return new NodeDatagramSocket(options, events, 'the workers of node:cluster share this port');
-  }
+  const obstacle = driver === 'auto' ? obstacleHere(isSharedInCluster(port, options)) : undefined;
+  if (obstacle !== undefined) return new NodeDatagramSocket(options, events, obstacle);
   let libc: Libc;
   try {
     libc = await libcOfThisMachine();
@@ -28,6 +28,13 @@ export const openSocket: DatagramSocketFactory = async (options, events) => {
   }
   return new BatchDatagramSocket(libc, threadMemory(libc), options, events);
 };
+
+/** Why the batch driver is not taken here by itself, although it may be had. */
+function obstacleHere(isShared: boolean): string | undefined {
+  if (isShared) return 'the workers of node:cluster share this port';
+  // Node ends a thread without a word to it: a descriptor that Node does not know would stay open, and its port taken.
+  return isMainThread ? undefined : 'in a worker thread, which may be terminated with its sockets open';
+}
 
 async function libcOfThisMachine(): Promise<Libc> {
   if (platform !== 'linux') throw new Error(`the batch driver is for Linux, this is ${platform}`);

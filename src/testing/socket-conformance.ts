@@ -10,7 +10,7 @@ export interface SocketCheck {
   /** The promise, as a sentence. */
   readonly name: string;
   /** @throws {AssertionError} it is not kept */
-  run(createSocket: DatagramSocketFactory): Promise<void>;
+  readonly run: (createSocket: DatagramSocketFactory) => Promise<void>;
 }
 
 /**

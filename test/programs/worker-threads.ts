@@ -5,7 +5,7 @@
 import 'reflect-metadata';
 import { EventEmitter, on } from 'node:events';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { ThrottledUdpClient, ThrottledUdpTransport } from 'nestjs-throttled-udp';
+import { ThrottledUdpClient, ThrottledUdpTransport, type DriverChoice } from 'nestjs-throttled-udp';
 import { firstValueFrom } from 'rxjs';
 
 const name = isMainThread ? 'main thread' : 'worker thread';
@@ -14,14 +14,15 @@ const said = new EventEmitter();
 other.on('message', (word) => said.emit('word', word));
 const words = on(said, 'word');
 
-const transport = new ThrottledUdpTransport({ port: 0 });
+const driver = (process.env['DRIVER'] ?? 'auto') as DriverChoice;
+const transport = new ThrottledUdpTransport({ port: 0, driver });
 transport.addHandler('twice', async (data: number) => 2 * data);
 transport.addHandler('text', async (bytes: number) => 'x'.repeat(bytes));
 await new Promise<void>((resolve) => transport.listen(() => resolve()));
 other.postMessage(transport.address()?.port);
 const [port] = (await words.next()).value as [number];
 
-const client = new ThrottledUdpClient({ port, timeout: 20_000 });
+const client = new ThrottledUdpClient({ port, timeout: 20_000, driver });
 await client.connect();
 let right = 0;
 const ask = async (nth: number): Promise<void> => {

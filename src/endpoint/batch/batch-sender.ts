@@ -44,6 +44,7 @@ export class BatchSender {
 
   /** Hands over what the kernel takes. What it has no room for stays. */
   flush(): void {
+    if (this.#waiting.length === 0) return;
     const taken = this.#waiting;
     this.#waiting = [];
     this.#isFull = false;

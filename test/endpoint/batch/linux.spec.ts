@@ -34,15 +34,16 @@ const LAYOUTS = {
   ],
 } as const;
 
-const NUMBERS = Object.keys(linux).filter((name) => typeof linux[name as keyof typeof linux] === 'number');
+const ENTRIES: readonly [name: string, value: unknown][] = Object.entries(linux);
+const NUMBERS = ENTRIES.filter(([, value]) => typeof value === 'number').map(([name]) => name);
 
 it('numbers and layouts are what a C compiler says', () => {
   const lines = [
     ...NUMBERS.map((name) => show(name, name)),
-    ...Object.entries(LAYOUTS).flatMap(([name, [type, fields]]) => [
-      show(`${name}.size`, `sizeof(${type})`),
-      ...Object.entries(fields).map(([field, inC]) => show(`${name}.${field}`, `offsetof(${type}, ${inC})`)),
-    ]),
+    ...Object.entries(LAYOUTS).map(([name, [type]]) => show(`${name}.size`, `sizeof(${type})`)),
+    ...Object.entries(LAYOUTS).flatMap(([name, [type, fields]]) =>
+      Object.entries(fields).map(([field, inC]) => show(`${name}.${field}`, `offsetof(${type}, ${inC})`)),
+    ),
     show('CMSG.size', 'CMSG_SPACE(sizeof(uint16_t))'),
     show('CMSG.lengthWithUint16', 'CMSG_LEN(sizeof(uint16_t))'),
     show('CMSG.length', 'offsetof(struct cmsghdr, cmsg_len)'),

@@ -121,11 +121,16 @@ export class BatchDatagramSocket implements DatagramSocket {
     this.#callsLeft = CALLS_IN_TURN;
     this.#turnEndMs = performance.now() + TURN_MS;
     if (this.#closing === undefined) this.#read();
-    const [hasRoom, isUnwatched] = [this.#hasRoom, this.#isUnwatched];
-    this.#hasRoom = this.#isUnwatched = false;
-    if (hasRoom || (isUnwatched && this.#sender.isFull)) this.#flush();
-    else if (isUnwatched) this.#watch(READ);
+    if (this.#hasRoom || this.#isUnwatched) this.#watchOn();
   };
+
+  #watchOn(): void {
+    const isUnwatched = this.#isUnwatched;
+    this.#hasRoom = this.#isUnwatched = false;
+    // What waits for room is tried again, and watches for what it needs then.
+    if (this.#sender.isFull) this.#flush();
+    else if (isUnwatched) this.#watch(READ);
+  }
 
   readonly #read = (): void => {
     const { incoming } = this.memory;
@@ -142,8 +147,11 @@ export class BatchDatagramSocket implements DatagramSocket {
     const begin = this.#handed;
     if (this.#closing !== undefined || begin >= this.#batch.length) return this.#endBatch();
     this.#handed = begin + PORTION;
-    this.events.onDatagrams(this.#batch.slice(begin, this.#handed));
-    afterPromises(this.#handOn);
+    try {
+      this.events.onDatagrams(this.#batch.slice(begin, this.#handed));
+    } finally {
+      afterPromises(this.#handOn);
+    }
   };
 
   #endBatch(): void {

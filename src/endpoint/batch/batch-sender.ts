@@ -29,6 +29,8 @@ export class BatchSender {
   #isFull = false;
   /** Datagrams above this size are not left to the kernel to cut; 0 when none are. */
   #largestSegment: number;
+  /** A message of several datagrams was refused; so many of these are still to be sent one by one. */
+  #trial: { readonly size: number; readonly errno: number; left: number } | undefined;
   /** Of the address that was written last. */
   #nameBytes = 0;
   /** Datagrams of each message in the slab. */
@@ -92,6 +94,7 @@ export class BatchSender {
       const count = messages - message;
       const sent = libc.sendmmsg(descriptor.fd, slab.headerAt(message), count, MSG_DONTWAIT);
       if (sent > 0) {
+        this.#endTrial();
         for (const end = message + sent; message < end; message++) next += this.#counts[message] as number;
         continue;
       }
@@ -102,13 +105,15 @@ export class BatchSender {
         this.#isFull = true;
         return next;
       }
-      const datagram = datagrams[next] as OutgoingDatagram;
-      if ((this.#counts[message] as number) > 1) {
-        this.#segmentLess(datagram.data.length, errno);
+      const { data, peer } = datagrams[next] as OutgoingDatagram;
+      const run = this.#counts[message++] as number;
+      if (run > 1 && MAY_NOT_CUT.has(errno)) {
+        this.#trial = { size: data.length, errno, left: run };
         return next;
       }
-      fates[next++] = new SystemError('sendmmsg', errno, datagram.peer.key);
-      message++;
+      if (this.#trial !== undefined && --this.#trial.left === 0) this.#trial = undefined;
+      const error = new SystemError('sendmmsg', errno, peer.key);
+      for (const end = next + run; next < end; next++) fates[next] = error;
     }
     // What could not be written into the slab has its error already, and stands at the end of what was.
     return this.#skipFailed(datagrams, next, fates);
@@ -117,8 +122,9 @@ export class BatchSender {
   /** @returns how many messages stand in the slab */
   #fill(datagrams: readonly OutgoingDatagram[], first: number, fates: (SystemError | undefined)[]): number {
     const { slab } = this.parts;
+    const most = Math.min(SLOTS, this.#trial?.left ?? SLOTS);
     let messages = 0;
-    for (let next = first; next < datagrams.length && messages < SLOTS; messages++) {
+    for (let next = first; next < datagrams.length && messages < most; messages++) {
       const head = datagrams[next] as OutgoingDatagram;
       const error = this.#problemWith(head, messages);
       if (error !== undefined) {
@@ -157,7 +163,7 @@ export class BatchSender {
   #runLength(datagrams: readonly OutgoingDatagram[], first: number): number {
     const { data, peer } = datagrams[first] as OutgoingDatagram;
     const size = data.length;
-    if (size === 0 || size > this.#largestSegment) return 1;
+    if (size === 0 || size > this.#largestSegment || this.#trial !== undefined) return 1;
     const most = Math.min(MAX_SEGMENTS, Math.floor(LARGEST_RUN_BYTES / size), datagrams.length - first);
     let count = 1;
     while (count < most) {
@@ -169,10 +175,12 @@ export class BatchSender {
     return count;
   }
 
-  /** The kernel, or the way that a datagram takes, does not cut: those of that size go one by one from now on. */
-  #segmentLess(size: number, errno: number): void {
-    const isTooLarge = (errno === EINVAL || errno === EMSGSIZE) && size > USUAL_SEGMENT;
-    this.#largestSegment = isTooLarge ? USUAL_SEGMENT : 0;
+  /** What was refused in one piece leaves one by one: such datagrams are not left to the kernel any more. */
+  #endTrial(): void {
+    if (this.#trial === undefined) return;
+    const { size, errno } = this.#trial;
+    this.#trial = undefined;
+    this.#largestSegment = errno !== EIO && size > USUAL_SEGMENT ? USUAL_SEGMENT : 0;
   }
 
   #skipFailed(
@@ -186,7 +194,10 @@ export class BatchSender {
   }
 }
 
-const { EAGAIN, EINTR, EINVAL, EMSGSIZE } = constants.errno;
+const { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE } = constants.errno;
+
+/** What the kernel says of a message that it cannot cut, or that its device cannot: of any other one, too. */
+const MAY_NOT_CUT: ReadonlySet<number> = new Set([EINVAL, EIO, EMSGSIZE]);
 
 // What one message may hold: a datagram's worth of bytes, and so many pieces (udp(7), UDP_SEGMENT; UDP_MAX_SEGMENTS).
 const LARGEST_RUN_BYTES = 65_507;

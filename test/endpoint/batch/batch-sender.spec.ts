@@ -144,6 +144,30 @@ describe('BatchSender', () => {
     expect(told).toHaveLength(6);
   });
 
+  it('goes on leaving it to the kernel where what was refused is refused one by one too', () => {
+    const { sender, kernel, told } = setUp((messages) =>
+      messages[0]?.to === '1:7001' ? -EINVAL : messages.length,
+    );
+    give(sender, told, ['aa', 1], ['bb', 1], ['cc', 2], ['dd', 2]);
+    sender.flush();
+    expect(kernel.calls.map((call) => call.map(({ payload }) => payload))).toEqual([
+      ['aabb', 'ccdd'],
+      ['aa', 'bb'],
+      ['bb'],
+      ['ccdd'],
+    ]);
+    expect(told).toEqual(['aa EINVAL', 'bb EINVAL', 'cc left', 'dd left']);
+  });
+
+  it('tells all of a message that is refused for another reason, and cuts the next one', () => {
+    const answers: Reply[] = [() => -ECONNREFUSED];
+    const { sender, kernel, told } = setUp((messages) => answers.shift()?.(messages) ?? messages.length);
+    give(sender, told, ['aa', 1], ['bb', 1], ['cc', 2], ['dd', 2]);
+    sender.flush();
+    expect(kernel.calls.map((call) => call.map(({ segment }) => segment))).toEqual([[2, 2], [2]]);
+    expect(told).toEqual(['aa ECONNREFUSED', 'bb ECONNREFUSED', 'cc left', 'dd left']);
+  });
+
   it('is asked for no cutting where the kernel knows none', () => {
     const { sender, kernel, told } = setUp(undefined, false);
     give(sender, told, ['aa', 1], ['bb', 1]);

@@ -2,7 +2,8 @@
  * The receiving process: counts datagrams and looks at the clock as each arrives. It knows nothing of the
  * sender, so that what it says is what peers would see. Its argument is how many of them it is.
  */
-import { createSocket } from 'node:dgram';
+import { openSocket } from '../src/endpoint/driver.js';
+import { resolveSocketOptions } from '../src/endpoint/socket.options.js';
 
 /** What the receiver is told: to start anew with the next datagram, or to say what it has seen since. */
 export type ReceiverOrder = 'begin' | 'report';
@@ -51,9 +52,18 @@ function count(data: Buffer): void {
   bins[bin - firstBin]! += data.length;
 }
 
-const sockets = Array.from({ length: Number(process.argv[2]) }, () =>
-  // The kernel grants less when its limit is lower; what it then loses is reported as lost.
-  createSocket({ type: 'udp4', recvBufferSize: 16 * 1024 ** 2 }).on('message', count),
+// The kernel grants less when its limit is lower; what it then loses is reported as lost. The driver is the fastest
+// there is: a receiver that is slower than the sender would see its own ceiling.
+const options = resolveSocketOptions({}, '127.0.0.1', 16 * 1024 ** 2, undefined);
+const sockets = await Promise.all(
+  Array.from({ length: Number(process.argv[2]) }, async () =>
+    openSocket(options, {
+      onDatagrams: (batch) => batch.forEach(({ data }) => count(data)),
+      onError: (error) => {
+        throw error;
+      },
+    }),
+  ),
 );
 
 process.on('message', (message: ReceiverOrder) => {
@@ -66,13 +76,11 @@ process.on('message', (message: ReceiverOrder) => {
 });
 
 process.on('disconnect', () => {
-  for (const socket of sockets) socket.close();
+  for (const socket of sockets) void socket.close();
 });
 
-await Promise.all(
-  sockets.map((socket) => new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))),
-);
-tell({ ports: sockets.map((socket) => socket.address().port) });
+const bound = await Promise.all(sockets.map((socket) => socket.bind('127.0.0.1', 0)));
+tell({ ports: bound.map(({ port }) => port) });
 
 function tell(message: ReceiverMessage): void {
   process.send?.(message);

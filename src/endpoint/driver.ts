@@ -16,8 +16,9 @@ import { isSharedInCluster } from './shared-socket.js';
 export const openSocket: DatagramSocketFactory = async (options, events) => {
   const { driver, port } = options;
   if (driver === 'node') return new NodeDatagramSocket(options, events);
-  const obstacle = driver === 'auto' ? obstacleHere(isSharedInCluster(port, options)) : undefined;
-  if (obstacle !== undefined) return new NodeDatagramSocket(options, events, obstacle);
+  if (driver === 'auto' && isSharedInCluster(port, options)) {
+    return new NodeDatagramSocket(options, events, 'the workers of node:cluster share this port');
+  }
   let libc: Libc;
   try {
     libc = await libcOfThisMachine();
@@ -29,16 +30,11 @@ export const openSocket: DatagramSocketFactory = async (options, events) => {
   return new BatchDatagramSocket(libc, threadMemory(libc), options, events);
 };
 
-/** Why the batch driver is not taken here by itself, although it may be had. */
-function obstacleHere(isShared: boolean): string | undefined {
-  if (isShared) return 'the workers of node:cluster share this port';
-  // Node ends a thread without a word to it: a descriptor that Node does not know would stay open, and its port taken.
-  return isMainThread ? undefined : 'in a worker thread, which may be terminated with its sockets open';
-}
-
 async function libcOfThisMachine(): Promise<Libc> {
   if (platform !== 'linux') throw new Error(`the batch driver is for Linux, this is ${platform}`);
   if (!ARCHITECTURES.has(arch)) throw new Error(`the batch driver is for x64 and arm64, this is ${arch}`);
+  // A thread that ends with a descriptor still watched takes the process with it, and Node ends threads without asking.
+  if (!isMainThread) throw new Error('the batch driver is for the main thread, this is a worker thread');
   return loadLibc();
 }
 

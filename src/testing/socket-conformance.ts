@@ -219,6 +219,10 @@ export const SOCKET_CHECKS: readonly SocketCheck[] = [
     await from.sendAll([[numbered(5), PeerAddress.of(group, member.address.port)]]);
     await member.receives(1);
     assert.equal(await lab.bindError('0.0.0.0', 0, { multicast: { groups: ['127.0.0.1'] } }), 'EINVAL');
+    assert.equal(await lab.bindError('0.0.0.0', 0, { multicast: { interface: 'lo' } }), 'EINVAL');
+    assert.equal(await lab.bindError('::', 0, { multicast: { interface: 'lo' } }), 'EINVAL');
+    // One of both families joins groups of both.
+    await lab.open('::', { multicast: { groups: [{ group, interface: '127.0.0.1' }] } });
   }),
 
   check('lets what was sent leave before it closes, and takes nothing after', async (lab) => {

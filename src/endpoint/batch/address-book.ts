@@ -33,6 +33,7 @@ export class AddressBook {
     if (known !== undefined && this.#isSame(nameWords, from, slot * WORDS)) return known;
     const begin = index * NAME_BYTES;
     const peer = readSockaddr(this.libc, names.subarray(begin, begin + this.#nameBytes));
+    if (isOfZone(peer)) return peer;
     this.#heard[slot] = peer;
     for (let word = 0; word < WORDS; word++) {
       this.#heardWords[slot * WORDS + word] = nameWords[from + word] as number;
@@ -51,6 +52,7 @@ export class AddressBook {
     const at = slot * WORDS;
     const known = this.#told[slot];
     if (known !== peer && known?.equals(peer) !== true) this.#learn(peer, slot);
+    else if (isOfZone(peer)) this.#learn(peer, slot);
     const to = index * WORDS;
     for (let word = 0; word < WORDS; word++) nameWords[to + word] = this.#toldWords[at + word] as number;
     return this.#nameBytes;
@@ -82,6 +84,11 @@ export class AddressBook {
     }
     return (hash ^ (hash >>> 15)) & (SLOTS - 1);
   }
+}
+
+/** The number of an interface, and the name of a number, hold for as long as that interface is there: ask each time. */
+function isOfZone({ address }: PeerAddress): boolean {
+  return address.includes('%');
 }
 
 /** By the port and the end of the address: fleets of devices often differ in one of them alone. */

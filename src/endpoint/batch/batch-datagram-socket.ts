@@ -59,7 +59,8 @@ export class BatchDatagramSocket implements DatagramSocket {
       descriptor: this.#descriptor,
       slab: memory.outgoing,
       peers: this.#peers,
-      onFull: () => this.#watch(READ_AND_WRITE),
+      // What comes while it closes is not read any more: it would be told of again and again.
+      onFull: () => this.#watch(this.#closing === undefined ? READ_AND_WRITE : WRITE),
     });
   }
 
@@ -120,8 +121,12 @@ export class BatchDatagramSocket implements DatagramSocket {
     this.#flushesInTurn = 0;
     this.#callsLeft = CALLS_IN_TURN;
     this.#turnEndMs = performance.now() + TURN_MS;
-    if (this.#closing === undefined) this.#read();
-    if (this.#hasRoom || this.#isUnwatched) this.#watchOn();
+    try {
+      // After an error that nobody has caught, what was read before may still be in hand: Node goes on with it later.
+      if (this.#closing === undefined && this.#handed === NOTHING_IN_HAND) this.#read();
+    } finally {
+      if (this.#hasRoom || this.#isUnwatched) this.#watchOn();
+    }
   };
 
   #watchOn(): void {
@@ -196,17 +201,22 @@ export class BatchDatagramSocket implements DatagramSocket {
     if (this.#isFlushAhead || this.#sender.isFull) return;
     this.#isFlushAhead = true;
     // Whoever sends again whenever something has left would never let the event loop go on.
-    if (++this.#flushesInTurn <= FLUSHES_IN_TURN) return process.nextTick(this.#flush);
+    if (++this.#flushesInTurn <= FLUSHES_IN_TURN) return process.nextTick(this.#flushNow);
     this.#flushesInTurn = 0;
-    setImmediate(this.#flush);
+    setImmediate(this.#flushNow);
   }
 
-  readonly #flush = (): void => {
+  /** As it was arranged; others flush without it, and another one is not to be arranged meanwhile. */
+  readonly #flushNow = (): void => {
     this.#isFlushAhead = false;
+    this.#flush();
+  };
+
+  readonly #flush = (): void => {
     const wasFull = this.#sender.isFull;
     this.#sender.flush();
     if (this.#sender.isFull) return;
-    if (wasFull) this.#watch(READ);
+    if (wasFull && this.#closing === undefined) this.#watch(READ);
     if (this.#sender.waiting === 0) this.#onEmpty?.();
   };
 
@@ -215,6 +225,8 @@ export class BatchDatagramSocket implements DatagramSocket {
   }
 
   async #close(): Promise<void> {
+    // From here on nothing more is taken, also from those who are told of what leaves now.
+    await undefined;
     this.#flush();
     await this.#empty();
     this.#poll?.close();
@@ -243,6 +255,7 @@ function afterPromises(task: () => void): void {
 
 const READ: Interest = { readable: true, writable: false };
 const READ_AND_WRITE: Interest = { readable: true, writable: true };
+const WRITE: Interest = { readable: false, writable: true };
 
 const { EAGAIN, EINTR } = constants.errno;
 

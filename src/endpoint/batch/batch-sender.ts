@@ -31,6 +31,8 @@ export class BatchSender {
   #largestSegment: number;
   /** A message of several datagrams was refused; so many of these are still to be sent one by one. */
   #trial: { readonly size: number; readonly errno: number; left: number } | undefined;
+  /** What is written at a time: few where the kernel has little room, for what it does not take is written again. */
+  #mostMessages = SLOTS;
   /** Of the address that was written last. */
   #nameBytes = 0;
   /** Datagrams of each message in the slab. */
@@ -55,14 +57,14 @@ export class BatchSender {
     if (sent < taken.length) this.#waiting = taken.slice(sent);
     if (this.#isFull) this.parts.onFull();
     // Last of all, when the slab is free: whoever is told may send, or close.
-    for (let index = 0; index < sent; index++) taken[index]?.done(fates[index]);
+    for (let index = 0; index < sent; index++) tell(taken[index] as OutgoingDatagram, fates[index]);
   }
 
   /** Drops what is left. */
   close(): void {
     const left = this.#waiting;
     this.#waiting = [];
-    for (const datagram of left) datagram.done(new EndpointClosedError());
+    for (const datagram of left) tell(datagram, new EndpointClosedError());
   }
 
   get waiting(): number {
@@ -103,6 +105,7 @@ export class BatchSender {
       if (errno === EINTR) continue;
       if (errno === EAGAIN) {
         this.#isFull = true;
+        this.#mostMessages = Math.max(1, Math.min(SLOTS, 2 * message));
         return next;
       }
       const { data, peer } = datagrams[next] as OutgoingDatagram;
@@ -112,9 +115,15 @@ export class BatchSender {
         return next;
       }
       if (this.#trial !== undefined && --this.#trial.left === 0) this.#trial = undefined;
+      // Of a connected socket, what its peer has answered to an earlier datagram: it is told of one, once.
+      if (this.isConnected && run > 1) {
+        fates[next] = new SystemError('sendmmsg', errno, peer.key);
+        return next + 1;
+      }
       const error = new SystemError('sendmmsg', errno, peer.key);
       for (const end = next + run; next < end; next++) fates[next] = error;
     }
+    this.#mostMessages = Math.min(SLOTS, 2 * this.#mostMessages);
     // What could not be written into the slab has its error already, and stands at the end of what was.
     return this.#skipFailed(datagrams, next, fates);
   }
@@ -122,7 +131,7 @@ export class BatchSender {
   /** @returns how many messages stand in the slab */
   #fill(datagrams: readonly OutgoingDatagram[], first: number, fates: (SystemError | undefined)[]): number {
     const { slab } = this.parts;
-    const most = Math.min(SLOTS, this.#trial?.left ?? SLOTS);
+    const most = Math.min(this.#mostMessages, this.#trial?.left ?? SLOTS);
     let messages = 0;
     for (let next = first; next < datagrams.length && messages < most; messages++) {
       const head = datagrams[next] as OutgoingDatagram;
@@ -180,7 +189,9 @@ export class BatchSender {
     if (this.#trial === undefined) return;
     const { size, errno } = this.#trial;
     this.#trial = undefined;
-    this.#largestSegment = errno !== EIO && size > USUAL_SEGMENT ? USUAL_SEGMENT : 0;
+    // A narrow path takes smaller ones; what no path is too narrow for is refused by the kernel.
+    const isTooLarge = errno !== EIO && size > LEAST_PATH_PAYLOAD;
+    this.#largestSegment = isTooLarge ? Math.min(USUAL_SEGMENT, size - 1) : 0;
   }
 
   #skipFailed(
@@ -191,6 +202,17 @@ export class BatchSender {
     let next = first;
     while (next < datagrams.length && fates[next] !== undefined) next++;
     return next;
+  }
+}
+
+/** Who fails at hearing it must not keep the others from being told. */
+function tell(datagram: OutgoingDatagram, error: Error | undefined): void {
+  try {
+    datagram.done(error);
+  } catch (failure) {
+    setImmediate(() => {
+      throw failure;
+    });
   }
 }
 
@@ -205,3 +227,6 @@ const MAX_SEGMENTS = 64;
 
 // Ethernet's 1500 bytes less 40 of IPv6 and 8 of UDP header: larger ones would have to be fragmented first.
 const USUAL_SEGMENT = 1452;
+
+// What every IPv4 host takes, 576 bytes (RFC 791 section 3.1), less 20 of IP and 8 of UDP header.
+const LEAST_PATH_PAYLOAD = 548;

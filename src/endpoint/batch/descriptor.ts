@@ -94,7 +94,7 @@ export class Descriptor {
   }
 
   #setMulticastInterface(address: string): void {
-    if (this.#isV6) {
+    if (address.includes(':')) {
       this.#set(linux.IPPROTO_IPV6, linux.IPV6_MULTICAST_IF, int32(this.#scopeOf(address)));
     } else {
       this.#set(linux.IPPROTO_IP, linux.IP_MULTICAST_IF, this.#bytesOf(address));
@@ -105,7 +105,8 @@ export class Descriptor {
   #join(entry: MulticastGroup): void {
     const { group, interface: iface } = typeof entry === 'string' ? { group: entry } : entry;
     const groupBytes = this.#bytesOf(group);
-    if (this.#isV6) {
+    // By the group, not by the socket: one of both families may join groups of both.
+    if (group.includes(':')) {
       const scope = int32(iface === undefined ? 0 : this.#scopeOf(iface));
       this.#set(linux.IPPROTO_IPV6, linux.IPV6_ADD_MEMBERSHIP, Buffer.concat([groupBytes, scope]));
     } else {
@@ -114,16 +115,24 @@ export class Descriptor {
     }
   }
 
-  /** The bytes of an address, in the order of the network. */
+  /** The bytes of an address, in the order of the network. @throws {SystemError} EINVAL: it is none */
   #bytesOf(address: string): Uint8Array {
-    const name = writeSockaddr(this.libc, this.family, address, 0);
-    return this.#isV6
-      ? name.subarray(linux.SOCKADDR_IN6.address, linux.SOCKADDR_IN6.scopeId)
-      : name.subarray(linux.SOCKADDR_IN.address, linux.SOCKADDR_IN.address + 4);
+    const { SOCKADDR_IN, SOCKADDR_IN6 } = linux;
+    return address.includes(':')
+      ? writeSockaddr(this.libc, linux.AF_INET6, address, 0).subarray(
+          SOCKADDR_IN6.address,
+          SOCKADDR_IN6.scopeId,
+        )
+      : writeSockaddr(this.libc, linux.AF_INET, address, 0).subarray(
+          SOCKADDR_IN.address,
+          SOCKADDR_IN.address + 4,
+        );
   }
 
-  /** Number of the interface behind `::%eth0`; 0 leaves it to the system. */
+  /** Number of the interface behind `::%eth0`; 0 leaves it to the system. @throws {SystemError} EINVAL: no address */
   #scopeOf(address: string): number {
+    if (!address.includes(':')) throw new SystemError('setsockopt', constants.errno.EINVAL, address);
+    this.#bytesOf(address);
     const zone = address.split('%')[1];
     return zone === undefined ? 0 : interfaceIndex(this.libc, zone);
   }

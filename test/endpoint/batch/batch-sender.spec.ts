@@ -82,8 +82,10 @@ describe('BatchSender', () => {
   });
 
   it('keeps what the kernel has no room for, in order and before what comes later', () => {
-    const answers: Reply[] = [() => 1, () => -EAGAIN, (messages) => messages.length];
-    const { sender, kernel, told, full } = setUp((messages) => answers.shift()!(messages));
+    const answers: Reply[] = [() => 1, () => -EAGAIN];
+    const { sender, kernel, told, full } = setUp(
+      (messages) => answers.shift()?.(messages) ?? messages.length,
+    );
     give(sender, told, ['a', 1], ['b', 2], ['c', 3]);
     sender.flush();
     expect({ told, full: full(), isFull: sender.isFull }).toEqual({
@@ -93,7 +95,11 @@ describe('BatchSender', () => {
     });
     give(sender, told, ['d', 4]);
     sender.flush();
-    expect(kernel.calls.at(-1)?.map(({ payload }) => payload)).toEqual(['b', 'c', 'd']);
+    // What did not fit is written again: no more of it than about what fitted.
+    expect(kernel.calls.slice(2).map((call) => call.map(({ payload }) => payload))).toEqual([
+      ['b', 'c'],
+      ['d'],
+    ]);
     expect({ told, isFull: sender.isFull }).toEqual({
       told: ['a left', 'b left', 'c left', 'd left'],
       isFull: false,
@@ -166,6 +172,33 @@ describe('BatchSender', () => {
     sender.flush();
     expect(kernel.calls.map((call) => call.map(({ segment }) => segment))).toEqual([[2, 2], [2]]);
     expect(told).toEqual(['aa ECONNREFUSED', 'bb ECONNREFUSED', 'cc left', 'dd left']);
+  });
+
+  it('tells one datagram alone what a connected peer has answered before', () => {
+    const answers: Reply[] = [() => -ECONNREFUSED];
+    const { sender, kernel, told } = setUp((messages) => answers.shift()?.(messages) ?? messages.length);
+    sender.isConnected = true;
+    give(sender, told, ['aa', 1], ['bb', 1], ['cc', 1]);
+    sender.flush();
+    expect(kernel.calls.map((call) => call.map(({ payload }) => payload))).toEqual([['aabbcc'], ['bbcc']]);
+    expect(told).toEqual(['aa ECONNREFUSED', 'bb left', 'cc left']);
+  });
+
+  it('tells the others where one who is told fails', () => {
+    const { sender, told } = setUp();
+    const later: (() => void)[] = [];
+    const { setImmediate } = globalThis;
+    globalThis.setImmediate = ((task: () => void) => void later.push(task)) as never;
+    const failing = (): never => {
+      throw new Error('mine');
+    };
+    sender.add([{ data: Buffer.from('a'), peer: peer(1), done: failing }]);
+    give(sender, told, ['b', 2]);
+    sender.flush();
+    globalThis.setImmediate = setImmediate;
+    expect(told).toEqual(['b left']);
+    expect(later).toHaveLength(1);
+    expect(later[0]).toThrow('mine');
   });
 
   it('is asked for no cutting where the kernel knows none', () => {

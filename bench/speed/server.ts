@@ -4,6 +4,7 @@
  */
 import 'reflect-metadata';
 import { createSocket, type Socket } from 'node:dgram';
+import { existsSync, readdirSync } from 'node:fs';
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
@@ -36,6 +37,8 @@ export interface ServerFigures {
   readonly gcs: number;
   /** Event-loop delay since the last question, milliseconds. */
   readonly loopDelayP99Ms: number;
+  /** Open descriptors of the process; 0 where the system does not tell. */
+  readonly descriptors: number;
   /** Datagrams of which something is known: passed, dropped or lost in the kernel; 0 where nobody counts. */
   readonly seen: number;
 }
@@ -137,6 +140,10 @@ async function ours(options: ThrottledUdpTransportOptions, environment?: UdpEnvi
   return strategy.address()!.port;
 }
 
+function descriptors(): number {
+  return existsSync(DESCRIPTORS) ? readdirSync(DESCRIPTORS).length : 0;
+}
+
 async function serve(options: MicroserviceOptions): Promise<void> {
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(MeanModule, {
     ...options,
@@ -144,6 +151,8 @@ async function serve(options: MicroserviceOptions): Promise<void> {
   });
   await app.listen();
 }
+
+const DESCRIPTORS = '/proc/self/fd';
 
 // Others are counted for datagrams that have passed it.
 const DROPS_AT_THE_GATE = ['filtered', 'overflow', 'expired', 'exceeded'];
@@ -173,6 +182,7 @@ process.on('message', (question) => {
     gcMs,
     gcs,
     loopDelayP99Ms: delay.percentile(99) / 1e6,
+    descriptors: descriptors(),
     seen: seen(),
   };
   delay.reset();

@@ -5,7 +5,7 @@ import type { ServerFigures } from './server.js';
 
 /** One server with limits, as busy as it can be: what it holds, and how steady it is, minute by minute. */
 export async function measureSoak(seconds: number): Promise<object> {
-  const server = await Child.start('server', 'ours, limits set');
+  const server = await Child.start('server', 'ours, batch driver, limits set');
   const load = await Child.start('load');
   await server.ask<ServerFigures>('watch the loop');
   const order: LoadOrder = {
@@ -16,8 +16,16 @@ export async function measureSoak(seconds: number): Promise<object> {
     milliseconds: 0,
   };
   const stepSeconds = Math.min(60, seconds / 10);
-  console.log(`\nSoak: ${seconds} s with 256 requests under way, limits set\n`);
-  printHead(['after', 'requests/s', 'RSS MB', 'event loop p99 ms', 'GC % of the time', 'not accounted for']);
+  console.log(`\nSoak: ${seconds} s with 256 requests under way, limits set, batch driver\n`);
+  printHead([
+    'after',
+    'requests/s',
+    'RSS MB',
+    'event loop p99 ms',
+    'GC % of the time',
+    'descriptors',
+    'not accounted for',
+  ]);
   const rows: object[] = [];
   for (let after = stepSeconds; after <= seconds + 0.001; after += stepSeconds) {
     const before = await server.ask<ServerFigures>('figures');
@@ -28,6 +36,7 @@ export async function measureSoak(seconds: number): Promise<object> {
       perSecond: result.answered / result.seconds,
       rssBytes: figures.rssBytes,
       loopDelayP99Ms: figures.loopDelayP99Ms,
+      descriptors: figures.descriptors,
       gcShare: (figures.gcMs - before.gcMs) / (result.seconds * 1000),
       uncounted: result.sent - (figures.seen - before.seen),
     };
@@ -37,6 +46,7 @@ export async function measureSoak(seconds: number): Promise<object> {
       (row.rssBytes / 1e6).toFixed(0),
       row.loopDelayP99Ms.toFixed(1),
       (100 * row.gcShare).toFixed(1),
+      String(row.descriptors),
       String(row.uncounted),
     ]);
     rows.push(row);

@@ -94,7 +94,8 @@ export class BatchDatagramSocket implements DatagramSocket {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    // Later, but at once known: nothing more is taken, also from those who are told of what leaves now.
+    this.#closing ??= Promise.resolve().then(() => this.#close());
     return this.#closing;
   }
 
@@ -225,8 +226,6 @@ export class BatchDatagramSocket implements DatagramSocket {
   }
 
   async #close(): Promise<void> {
-    // From here on nothing more is taken, also from those who are told of what leaves now.
-    await undefined;
     this.#flush();
     await this.#empty();
     this.#poll?.close();

@@ -6,8 +6,8 @@ import { Turn, TURN_MS } from './turn.js';
  * Keeps one turn of the event loop short: what comes after some milliseconds of work waits for the next turns, so
  * that timers, sockets and everybody else in the process have theirs between.
  *
- * Node hands over up to 32 datagrams in a turn, and what they cost is their handlers' business. While they cost
- * little, which is told by the time between them, nothing is done here.
+ * `node:dgram` hands over up to 32 datagrams in a turn, the batch driver more, and what they cost is their handlers'
+ * business. While they cost little, which is told by the time between them, nothing is done here.
  */
 export class TurnQueue<T extends { readonly data: Uint8Array }> {
   readonly #turn: Turn;

@@ -5,7 +5,13 @@ import { AddressValidation } from './address-validation.js';
 import type { DatagramSocket, DatagramSocketEvents } from './datagram-socket.js';
 import { Downlink, type InboundDatagram } from './downlink.js';
 import type { EndpointEvents } from './endpoint.events.js';
-import { BindError, EndpointClosedError, errnoOf, SendFailedError } from './endpoint.errors.js';
+import {
+  BindError,
+  DriverUnavailableError,
+  EndpointClosedError,
+  errnoOf,
+  SendFailedError,
+} from './endpoint.errors.js';
 import type { EndpointOptions } from './endpoint.options.js';
 import { HostCache, type PeerLike } from './host-cache.js';
 import { kernelDropsOf } from './kernel-drops.js';
@@ -271,18 +277,17 @@ export class UdpEndpoint {
   async #bind(): Promise<BoundAddress> {
     const { host, port } = this.options;
     const address = await this.#addressToBind();
-    const socket = await this.#createSocket();
-    this.#socket = socket;
     let bound: BoundAddress;
     try {
-      bound = await socket.bind(address, port);
+      this.#socket = await this.#createSocket();
+      bound = await this.#socket.bind(address, port);
     } catch (cause) {
-      throw new BindError(host, port, cause);
+      throw cause instanceof DriverUnavailableError ? cause : new BindError(host, port, cause);
     }
     // close() may have come first: then the socket is on its way out already.
     if (this.closed) throw new EndpointClosedError();
     this.#address = bound;
-    this.#bufferSizes = socket.bufferSizes();
+    this.#bufferSizes = this.#socket.bufferSizes();
     this.events.emit('listening', bound);
     return bound;
   }

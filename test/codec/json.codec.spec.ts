@@ -271,6 +271,18 @@ describe('JsonCodec', () => {
       expect(codec.decode(datagram)).toEqual({ ...packet, metadata: undefined, stamp: later });
     });
 
+    it.each(['é', 'é'.repeat(5000), 'x'.repeat(5000), ''])(
+      'are taken off again: what is left is the packet without one',
+      (response) => {
+        const packet: Packet = { kind: 'reply', id: '0123456789abcdef', response, isDisposed: true };
+        const stamped = codec.encode({ ...packet, stamp: { epoch: 7, attempt: 2, heldMs: 5 } });
+        expect(codec.decode(stamped)).toMatchObject({ response, stamp: { epoch: 7 } });
+        const plain = codec.encode(packet);
+        expect(JSON.parse(String(plain))).toEqual({ id: packet.id, response, isDisposed: true });
+        expect(Buffer.from(codec.unstamp(stamped)).equals(plain)).toBe(true);
+      },
+    );
+
     it('hold numbers within their bounds', () => {
       const stamp = { ...STAMP, attempt: 1000, ageMs: 2 ** 40, patienceMs: -5 };
       const packet: Packet = { kind: 'request', id: '0123456789abcdef', pattern: 'a', data: 1, stamp };

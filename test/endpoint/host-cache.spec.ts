@@ -27,6 +27,15 @@ describe('HostCache', () => {
     });
   });
 
+  it('gives one object for the peer that is asked again and again, and others for others', async () => {
+    const { hosts } = setUp();
+    const first = hosts.resolve({ host: '10.0.0.1', port: 1 });
+    expect(hosts.resolve({ host: '10.0.0.1', port: 1 })).toBe(first);
+    expect(hosts.resolve({ host: '10.0.0.1', port: 2 })).toMatchObject({ key: '10.0.0.1:2' });
+    expect(hosts.resolve({ host: '10.0.0.2', port: 2 })).toMatchObject({ key: '10.0.0.2:2' });
+    expect(hosts.resolve({ host: '10.0.0.1', port: 1 })).toMatchObject({ key: '10.0.0.1:1' });
+  });
+
   describe('host names', () => {
     it('are looked up once a minute', async () => {
       const { clock, hosts, lookup } = setUp();

@@ -17,8 +17,6 @@ import { Probes, rejection } from './fixture.js';
 /** On the loopback interface of this machine, with the kernel's own errors. */
 describe.each(['node', 'batch'] as const)('UdpEndpoint with the %s driver', (driver) => {
   const probes = new Probes(() => systemEnvironment, { driver });
-  /** About the `dgram.Socket` behind it. */
-  const itIfNode = driver === 'node' ? it : it.skip;
   afterEach(() => probes.close());
 
   it('carries datagrams both ways, the empty and the largest one too', async () => {
@@ -159,14 +157,6 @@ describe.each(['node', 'batch'] as const)('UdpEndpoint with the %s driver', (dri
       expect(() => probe.endpoint.resolve({ host: '127.0.0.1', port })).toThrow(InvalidOptionError);
     });
 
-    itIfNode('after the socket was closed through unwrap() is told', async () => {
-      const probe = await probes.bound();
-      (probe.endpoint.unwrap() as Socket).close();
-      const error = await rejection(probe.endpoint.send(Buffer.from('x'), probe.peer));
-      expect(error).toMatchObject({ code: 'UDP_SEND_FAILED', errno: 'ERR_SOCKET_DGRAM_NOT_RUNNING' });
-      await probe.endpoint.close();
-    });
-
     it('a hundred thousand times into a slow limit queues queue.maxBytes and refuses the rest', async () => {
       const probe = await probes.bound({
         upload: { rate: '1 kB/s', burst: 100 },
@@ -219,18 +209,6 @@ describe.each(['node', 'batch'] as const)('UdpEndpoint with the %s driver', (dri
       expect(error).toMatchObject({ errno: 'EINVAL' });
       await probe.endpoint.close();
       expect(await rejection(probe.endpoint.connect(probe.peer))).toBeInstanceOf(EndpointClosedError);
-    });
-  });
-
-  describe('errors of the socket', () => {
-    itIfNode('are events, and crash nothing while nobody listens', async () => {
-      const probe = await probes.bound();
-      const error = Object.assign(new Error('recvmsg ENOMEM'), { code: 'ENOMEM' });
-      (probe.endpoint.unwrap() as Socket).emit('error', error);
-      expect(probe.unobserved).toEqual([error]);
-      probe.events.on('error', (event) => void probe.errors.push(event));
-      (probe.endpoint.unwrap() as Socket).emit('error', error);
-      expect(probe.errors).toEqual([error]);
     });
   });
 
@@ -360,6 +338,29 @@ describe.each(['node', 'batch'] as const)('UdpEndpoint with the %s driver', (dri
   async function pair(setup: Parameters<Probes['bound']>[0] = {}) {
     return Promise.all([probes.bound(setup), probes.bound(setup)]);
   }
+});
+
+describe('UdpEndpoint and the dgram.Socket behind it', () => {
+  const probes = new Probes(() => systemEnvironment, { driver: 'node' });
+  afterEach(() => probes.close());
+
+  it('is told when the socket was closed through unwrap()', async () => {
+    const probe = await probes.bound();
+    (probe.endpoint.unwrap() as Socket).close();
+    const error = await rejection(probe.endpoint.send(Buffer.from('x'), probe.peer));
+    expect(error).toMatchObject({ code: 'UDP_SEND_FAILED', errno: 'ERR_SOCKET_DGRAM_NOT_RUNNING' });
+    await probe.endpoint.close();
+  });
+
+  it('errors of the socket are events, and crash nothing while nobody listens', async () => {
+    const probe = await probes.bound();
+    const error = Object.assign(new Error('recvmsg ENOMEM'), { code: 'ENOMEM' });
+    (probe.endpoint.unwrap() as Socket).emit('error', error);
+    expect(probe.unobserved).toEqual([error]);
+    probe.events.on('error', (event) => void probe.errors.push(event));
+    (probe.endpoint.unwrap() as Socket).emit('error', error);
+    expect(probe.errors).toEqual([error]);
+  });
 });
 
 /** An address of this machine where nobody listens. */

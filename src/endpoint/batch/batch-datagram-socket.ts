@@ -138,7 +138,7 @@ export class BatchDatagramSocket implements DatagramSocket {
     else if (isUnwatched) this.#watch(READ);
   }
 
-  readonly #read = (): void => {
+  #read(): void {
     const { incoming } = this.memory;
     incoming.expectAny();
     const count = this.libc.recvmmsg(this.#descriptor.fd, incoming.headerAt(0), SLOTS, MSG_DONTWAIT, 0n);
@@ -146,7 +146,7 @@ export class BatchDatagramSocket implements DatagramSocket {
     this.#batch = this.#copyOut(count);
     this.#handed = 0;
     this.#handOn();
-  };
+  }
 
   /** Hands on a few, and lets what they began come to rest: whoever watches how long a turn takes must see it. */
   readonly #handOn = (): void => {
@@ -213,13 +213,13 @@ export class BatchDatagramSocket implements DatagramSocket {
     this.#flush();
   };
 
-  readonly #flush = (): void => {
+  #flush(): void {
     const wasFull = this.#sender.isFull;
     this.#sender.flush();
     if (this.#sender.isFull) return;
     if (wasFull && this.#closing === undefined) this.#watch(READ);
     if (this.#sender.waiting === 0) this.#onEmpty?.();
-  };
+  }
 
   #watch(interest: Interest): void {
     if (this.#descriptor.fd >= 0) this.#poll?.start(interest, this.#onPoll);

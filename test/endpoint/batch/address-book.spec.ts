@@ -75,6 +75,24 @@ describe('AddressBook', () => {
     expect(table.peerOf(slab, 1)).toBe(table.peerOf(slab, 0));
   });
 
+  it('asks for the interface of a link-local address each time: it may have gone and come again', () => {
+    let index = 7;
+    const own = { ...libc, if_nametoindex: () => index, if_indextoname: () => null };
+    const [book, slab] = [new AddressBook(own, AF_INET6), new MessageSlab(libc, 64)];
+    const peer = PeerAddress.of('fe80::1%lan', 9);
+    book.writeName(peer, slab, 0);
+    index = 8;
+    book.writeName(peer, slab, 1);
+    expect([0, 1].map((message) => book.peerOf(slab, message).key)).toEqual([
+      '[fe80::1%7]:9',
+      '[fe80::1%8]:9',
+    ]);
+    own.if_indextoname = (_index?: number, name?: Uint8Array) =>
+      (name?.set(Buffer.from('wan\0')), 1n) as never;
+    const named = new AddressBook(own, AF_INET6);
+    expect(named.peerOf(slab, 1).key).toBe('[fe80::1%wan]:9');
+  });
+
   it('knows many peers apart, though it forgets', () => {
     const { table, slab } = setUp(AF_INET);
     for (let nth = 0; nth < 20_000; nth++) {

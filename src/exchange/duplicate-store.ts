@@ -34,6 +34,8 @@ export class DuplicateStore<R extends StoredRequest> {
   readonly #proved: Partition;
   readonly #others: Partition;
   readonly #words = new Uint32Array(4);
+  /** Whose words these are: each key is asked for a few times on end. */
+  #wordsKey = '';
   /** The latest arrival of a request that was forgotten. */
   #forgottenMs = -Infinity;
 
@@ -168,6 +170,8 @@ export class DuplicateStore<R extends StoredRequest> {
   }
 
   #wordsOf(key: string): Uint32Array {
+    if (key === this.#wordsKey) return this.#words;
+    this.#wordsKey = key;
     this.wordsOf(key, this.#words);
     return this.#words;
   }

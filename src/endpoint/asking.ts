@@ -14,8 +14,8 @@ export interface Answer {
 export interface RequestTimes {
   /** Milliseconds until the first value must be here. */
   readonly timeoutMs: number;
-  /** Milliseconds of `timeoutMs` that are over already. @default 0 */
-  readonly spentMs?: number;
+  /** From when on they count, monotonic milliseconds. @default now */
+  readonly sinceMs?: number;
   /** Milliseconds from one value of a stream to the next; `Infinity` waits for ever. */
   readonly streamTimeoutMs: number;
 }

@@ -174,9 +174,9 @@ export class ExchangeClient implements InquiryOwner {
       answer.failed(new TooManyRequestsError(this.maxPending));
     } else {
       const path = paths.hold(peer, nowMs);
-      const inquiry = new Inquiry(this, { id, bytes, isEvent, passage }, peer, path, times, answer);
+      const inquiry = new Inquiry(this, { id, bytes, isEvent, passage }, peer, path, times, answer, nowMs);
       this.#inquiries.set(id, inquiry);
-      inquiry.start();
+      inquiry.start(nowMs);
       return () => inquiry.giveUp();
     }
     return ignore;

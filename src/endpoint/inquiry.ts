@@ -67,7 +67,8 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
   #downstream: IncomingRun | undefined;
   /** How often the peer has taken nothing before our address was proven. */
   #refusals = 0;
-  readonly #silence: StreamWatch;
+  /** Made when there is something to watch: most are answered with one word. */
+  #watch: StreamWatch | undefined;
 
   constructor(
     private readonly owner: InquiryOwner,
@@ -76,17 +77,18 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
     readonly path: PeerPath,
     private readonly times: RequestTimes,
     private readonly answer: Answer,
+    nowMs: number,
   ) {
     super();
-    const { scheduler, random } = owner.parts;
-    const deadlineMs = scheduler.now() + times.timeoutMs - (times.spentMs ?? 0);
-    this.#progress = new RequestProgress(path.rtt, deadlineMs, random);
-    this.#silence = new StreamWatch(deadlineMs);
+    const deadlineMs = (times.sinceMs ?? nowMs) + times.timeoutMs;
+    this.#progress = new RequestProgress(path.rtt, deadlineMs, owner.parts.random);
   }
 
   /** Gets in line. */
-  start(): void {
-    this.#aim();
+  start(nowMs: number): void {
+    // When its answer could be missing at the soonest: few are moved again before theirs is here.
+    const { deadlineMs } = this.#progress;
+    this.owner.parts.deadlines.aim(this, Math.min(deadlineMs, nowMs + this.path.rtt.timeoutMs));
     if (!this.path.enter(this)) this.fail(new TooManyRequestsError(this.owner.parts.limits.maxWaiting));
   }
 
@@ -112,10 +114,10 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
   dropped(error: Error): void {
     if (this.#isOver || error instanceof NobodyWaitsError) return;
     // As lost on the network: it is asked again when the time has come.
-    if (error instanceof DatagramDroppedError) return this.left(this.owner.parts.scheduler.now());
+    if (error instanceof DatagramDroppedError) return this.left(this.#nowMs);
     // Later copies have time: what had no room now may have some when the timer runs out again.
     if (this.#progress.attempts > 1 && !(error instanceof EndpointClosedError)) {
-      return this.left(this.owner.parts.scheduler.now());
+      return this.left(this.#nowMs);
     }
     this.fail(error);
   }
@@ -235,13 +237,13 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
   /** Nobody waits any more: nothing is told, but to the peer. */
   giveUp(): void {
     if (this.#isOver) return;
-    this.#end();
+    this.#end(this.#nowMs);
     if (this.#hasLeft && !this.message.isEvent) this.owner.cancel(this);
   }
 
   fail(error: Error): void {
     if (this.#isOver) return;
-    this.#end();
+    this.#end(this.#nowMs);
     this.answer.failed(error);
   }
 
@@ -256,7 +258,7 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
 
   #send(): void {
     const { parts } = this.owner;
-    if (this.path.isProofDue(parts.scheduler.now())) this.owner.prove(this);
+    if (this.path.token !== undefined && this.path.isProofDue(parts.scheduler.now())) this.owner.prove(this);
     this.#progress.onQueued();
     // What was sent before anything was known of the server may have reached any life of it.
     if (this.#epoch === 0) this.#epoch = this.#hasLeft ? this.path.firstEpoch : this.path.epoch;
@@ -298,7 +300,7 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
     this.#leavePlace();
     this.values++;
     const isFinal = isLast(packet);
-    if (isFinal) this.#end();
+    if (isFinal) this.#end(nowMs);
     else {
       this.#progress.onAnswered();
       this.#silence.onValue(nowMs, this.times.streamTimeoutMs);
@@ -345,8 +347,7 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
     this.#upstream?.close(nowMs);
   }
 
-  #end(): void {
-    const nowMs = this.owner.parts.scheduler.now();
+  #end(nowMs: number): void {
     this.#isOver = true;
     this.owner.parts.deadlines.cancel(this);
     this.#closeUpstream(nowMs);
@@ -359,7 +360,17 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
   #aim(): void {
     if (this.#isOver) return;
     const { nextMs } = this.#progress.isAnswered ? this.#silence : this.#progress;
-    this.owner.parts.deadlines.aim(this, nextMs);
+    // One that rings too early looks and aims anew: most are over before that, and to move them all costs more.
+    if (nextMs < this.dueMs) this.owner.parts.deadlines.aim(this, nextMs);
+  }
+
+  get #silence(): StreamWatch {
+    this.#watch ??= new StreamWatch(this.#progress.deadlineMs);
+    return this.#watch;
+  }
+
+  get #nowMs(): number {
+    return this.owner.parts.scheduler.now();
   }
 }
 

@@ -58,7 +58,7 @@ export class PlainClient {
     }
     const request = new PlainRequest(this, id, peer, times, answer);
     if (this.endpoint.closed) answer.failed(new EndpointClosedError());
-    else if (!this.#pending.add(request, this.scheduler.now() + times.timeoutMs - (times.spentMs ?? 0))) {
+    else if (!this.#pending.add(request, (times.sinceMs ?? this.scheduler.now()) + times.timeoutMs)) {
       answer.failed(new TooManyRequestsError(this.#pending.capacity));
     } else {
       this.#aim();

@@ -1,10 +1,15 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { Placed, PlacedSet } from '../common/placed-set.js';
+import type { PeerAddress } from '../common/peer-address.js';
+import type { ReplyPacket } from '../codec/packet.js';
+import type { Answer } from '../endpoint/asking.js';
 import { RequestAbortedError } from '../endpoint/endpoint.errors.js';
 
 /** A `send` of a client, from the subscription to the last reply. */
-export class ClientCall implements Placed {
+export class ClientCall implements Placed, Answer {
   place = -1;
+  /** Whom it asks, once that is known. */
+  peer: PeerAddress | undefined;
   /** Tells the peer, if it has heard of the call, that nobody waits. */
   giveUp: () => void = ignore;
   /** The last of the replies that an asynchronous deserializer works on. */
@@ -12,10 +17,14 @@ export class ClientCall implements Placed {
   #forgetSignal: () => void = ignore;
   #isOver = false;
 
-  /** @param inFlight it is one of these until it is over */
+  /**
+   * @param inFlight it is one of these until it is over
+   * @param onReply reads each reply, and tells the call what it says
+   */
   constructor(
     private readonly callback: (packet: WritePacket) => void,
     private readonly inFlight: PlacedSet<ClientCall>,
+    private readonly onReply: (reply: ReplyPacket, call: ClientCall) => void,
   ) {
     inFlight.add(this);
   }
@@ -34,8 +43,12 @@ export class ClientCall implements Placed {
     if (this.#end()) this.callback(packet);
   }
 
-  /** It has failed; what comes after that is not told. */
-  fail(error: unknown): void {
+  reply(packet: ReplyPacket): void {
+    this.onReply(packet, this);
+  }
+
+  /** What comes after it is not told. */
+  failed(error: unknown): void {
     this.settle({ err: error, isDisposed: true });
   }
 

@@ -179,7 +179,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   }
 
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const call = new ClientCall(callback, this.#inFlight);
+    const call = new ClientCall(callback, this.#inFlight, this.#takeReply);
     this.#ask(packet, call);
     return () => call.cancel();
   }
@@ -235,9 +235,9 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
         prepared instanceof Promise
           ? prepared.then((known) => this.#askFor(known, call, startMs))
           : this.#askFor(prepared, call, startMs);
-      asked?.catch((error: unknown) => call.fail(error));
+      asked?.catch((error: unknown) => call.failed(error));
     } catch (error) {
-      call.fail(error);
+      call.failed(error);
     }
   }
 
@@ -258,17 +258,10 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
 
   #request({ question, options }: PreparedCall, peer: PeerAddress, call: ClientCall, startMs: number): void {
     const { timeoutMs, streamTimeoutMs } = this.#call.times;
-    const times = {
-      timeoutMs: options.timeout ?? timeoutMs,
-      streamTimeoutMs,
-      spentMs: this.#scheduler.now() - startMs,
-    };
-    const answer = {
-      reply: (reply: ReplyPacket) => this.#takeReply(reply, peer, call),
-      failed: (error: unknown) => call.fail(error),
-    };
+    const times = { timeoutMs: options.timeout ?? timeoutMs, streamTimeoutMs, sinceMs: startMs };
     const passage = passageOfClass(options.trafficClass);
-    call.giveUp = this.#channel.request(question, peer, times, answer, passage);
+    call.peer = peer;
+    call.giveUp = this.#channel.request(question, peer, times, call, passage);
   }
 
   /** Nest 12 has hooks on packets here; Nest 11 does not. */
@@ -302,21 +295,24 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
     return this.#channel.endpoint.resolve(peer ?? this.#call.server);
   }
 
-  #takeReply(reply: ReplyPacket, peer: PeerAddress, call: ClientCall): void {
+  readonly #takeReply = (reply: ReplyPacket, call: ClientCall): void => {
     const { deserializer } = this.#call;
-    if (deserializer === undefined) return this.#deliver(reply, peer, call);
+    if (deserializer === undefined) return this.#deliver(reply, call);
     const { kind, code, stamp: _stamp, ...message } = reply;
     // Replies of one request stay in order, also when the deserializer takes its time.
     call.before = (call.before ?? Promise.resolve())
       .then(async () => (await deserializer.deserialize(message)) as Omit<ReplyPacket, 'kind' | 'code'>)
-      .then((deserialized) => this.#deliver({ kind, code, ...deserialized }, peer, call))
-      .catch((error: unknown) => call.fail(error));
-  }
+      .then((deserialized) => this.#deliver({ kind, code, ...deserialized }, call))
+      .catch((error: unknown) => call.failed(error));
+  };
 
-  #deliver({ err, code, response, isDisposed }: ReplyPacket, peer: PeerAddress, call: ClientCall): void {
+  #deliver({ err, code, response, isDisposed }: ReplyPacket, call: ClientCall): void {
     if (code !== undefined) {
       const text = typeof err === 'string' ? err : code;
-      return call.settle({ err: new PeerRefusedError(peer, code, text), isDisposed: true });
+      return call.settle({
+        err: new PeerRefusedError(call.peer as PeerAddress, code, text),
+        isDisposed: true,
+      });
     }
     // Nest takes a falsy error for none, and the request would never end.
     if (!isMissing(err)) return call.settle({ err: err || EMPTY_ERROR });
@@ -327,7 +323,7 @@ export class ThrottledUdpClient extends ClientProxy<UdpEvents, string> {
   async #close(): Promise<void> {
     for (const call of this.#inFlight.values()) {
       call.giveUp();
-      call.fail(new EndpointClosedError());
+      call.failed(new EndpointClosedError());
     }
     if (this.#own !== undefined) {
       const { options, environment } = this.#own;

@@ -7,6 +7,7 @@ import { ClientProxyFactory, Transport, type ClientProxy } from '@nestjs/microse
 import { ThrottledUdpClient } from 'nestjs-throttled-udp';
 import { firstValueFrom } from 'rxjs';
 import { PATTERN, READING, TEXT } from './handler.js';
+import { WIDE } from './wide.js';
 
 export interface ClientOrder {
   readonly transport: 'udp' | 'tcp';
@@ -33,7 +34,7 @@ function clientOf({ transport, port }: ClientOrder): ClientProxy {
   if (client === undefined) {
     client =
       transport === 'udp'
-        ? new ThrottledUdpClient({ host: '127.0.0.1', port })
+        ? new ThrottledUdpClient({ host: '127.0.0.1', port, recvBufferSize: WIDE })
         : ClientProxyFactory.create({ transport: Transport.TCP, options: { host: '127.0.0.1', port } });
     clients.set(name, client);
   }

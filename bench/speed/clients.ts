@@ -2,6 +2,7 @@ import { printHead, printRow } from '../report.js';
 import { Child } from './child.js';
 import type { ClientOrder, ClientResult } from './client.js';
 import { median } from './median.js';
+import { WIDE } from './wide.js';
 
 /** What a request costs the one who asks: the client of this package beside that of Nest's TCP transport. */
 export async function measureClients(
@@ -9,7 +10,10 @@ export async function measureClients(
   sliceMs: number,
   windows: readonly number[],
 ): Promise<object> {
-  const servers = { udp: await Child.start('server', 'ours'), tcp: await Child.start('server', 'Nest TCP') };
+  const servers = {
+    udp: await Child.start('server', 'ours, wide buffer'),
+    tcp: await Child.start('server', 'Nest TCP'),
+  };
   const clients = { udp: await Child.start('client'), tcp: await Child.start('client') };
   const cpuMicros = async (
     transport: 'udp' | 'tcp',
@@ -21,7 +25,9 @@ export async function measureClients(
     if (failed > 0) throw new Error(`${failed} requests over ${transport} failed`);
     return (cpuSeconds * 1e6) / answered;
   };
-  console.log(`\nClients: processor time for a send(), medians of ${rounds} rounds\n`);
+  console.log(
+    `\nClients: processor time for a send(), medians of ${rounds} rounds, receive buffers of ${WIDE}\n`,
+  );
   printHead(['window', 'ThrottledUdpClient µs', 'ClientTCP µs', 'ratio']);
   const rows: object[] = [];
   for (const window of windows) {

@@ -23,6 +23,7 @@ import { systemEnvironment } from '../../src/endpoint/udp-environment.js';
 import { answerTo, EVENT, eventsSoFar, MeanModule, type Reading } from './handler.js';
 import { NaiveUdpStrategy } from './naive.strategy.js';
 import { ReadyCodec } from './ready.codec.js';
+import { WIDE } from './wide.js';
 
 /** What a server has used since it started. */
 export interface ServerFigures {
@@ -61,6 +62,7 @@ const SERVERS: Readonly<Record<string, (brokerPort: number) => Promise<number>>>
     }),
   ours: () => ours({ driver: 'node' }),
   'ours, batch driver': () => ours({ driver: 'batch' }),
+  'ours, wide buffer': () => ours({ recvBufferSize: WIDE }),
   'ours, bytes ready': () => ours({ driver: 'node', codec: new ReadyCodec() }),
   'ours, batch driver, bytes ready': () => ours({ driver: 'batch', codec: new ReadyCodec() }),
   'ours, batch driver without UDP_SEGMENT, bytes ready': () =>

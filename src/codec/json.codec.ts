@@ -128,14 +128,24 @@ function toReply({ id, response, err, status, isDisposed, code, v, x }: Message)
 
 /** @param head the brace that opens it, and what else stands before its keys */
 function toBytes(packet: Packet, head: string): Buffer {
-  // What most replies are: an object that is made to be written costs as much as writing it.
-  if (packet.kind === 'reply' && packet.isDisposed === true && typeof packet.id === 'string') {
-    const { id, response, err, status, code } = packet;
+  return usualBytes(packet, head) ?? Buffer.from(head + JSON.stringify(toMessage(packet)).slice(1), 'utf8');
+}
+
+/** Of what most packets are: an object that is made to be written costs as much as writing it. */
+function usualBytes(packet: Packet, head: string): Buffer | undefined {
+  if (packet.kind === 'reply') {
+    const { id, response, err, status, code, isDisposed } = packet;
     const isPlain = err === undefined && status === undefined && code === undefined;
-    const text = isPlain ? JSON.stringify(response) : undefined;
-    if (text !== undefined) return join(`${head}"id":${JSON.stringify(id)},"response":`, text, END_OF_REPLY);
+    const text = isPlain && isDisposed === true ? JSON.stringify(response) : undefined;
+    if (text === undefined) return undefined;
+    return join(`${head}"id":${JSON.stringify(id)},"response":`, text, END_OF_REPLY);
   }
-  return Buffer.from(head + JSON.stringify(toMessage(packet)).slice(1), 'utf8');
+  if ((packet.kind !== 'request' && packet.kind !== 'event') || packet.metadata !== undefined)
+    return undefined;
+  const text = JSON.stringify(packet.data);
+  if (text === undefined) return undefined;
+  const end = packet.kind === 'request' ? `,"id":${JSON.stringify(packet.id)}}` : '}';
+  return join(`${head}"pattern":${JSON.stringify(packet.pattern)},"data":`, text, end);
 }
 
 /** In UTF-8. A long text is written by itself: put together with others it would be copied once more. */

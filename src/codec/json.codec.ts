@@ -65,8 +65,9 @@ type Message = Readonly<Record<string, unknown>>;
 function parse(datagram: Uint8Array, maxDepth: number): Message {
   if (datagram.length === 0) throw new MalformedDatagramError('empty');
   if (datagram[0] === BINARY_FRAME) throw new MalformedDatagramError('unknown binary frame');
-  if (isNestedDeeper(datagram, maxDepth)) throw new MalformedDatagramError('nested too deep');
-  const text = textOf(datagram);
+  const bytes = toBuffer(datagram);
+  if (isNestedDeeper(bytes, maxDepth)) throw new MalformedDatagramError('nested too deep');
+  const text = bytes.toString('utf8');
   let message: unknown;
   try {
     message = JSON.parse(text);
@@ -80,11 +81,8 @@ function parse(datagram: Uint8Array, maxDepth: number): Message {
   return message as Message;
 }
 
-function textOf(datagram: Uint8Array): string {
-  const buffer = Buffer.isBuffer(datagram)
-    ? datagram
-    : Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length);
-  return buffer.toString('utf8');
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function toQuestion({ pattern, data, id, metadata, v, x }: Message): Packet {

@@ -227,11 +227,12 @@ export class Dispatcher implements PumpOwner {
     standing: Standing,
   ): void {
     if (packet.kind === 'event' && served !== undefined) this.channel.received(served);
-    for (const [index, handler] of handlers.entries()) {
-      // Several handlers of one event that somebody sends as a request: the first one answers.
-      const isAnswering = packet.kind === 'raw' || (packet.kind === 'request' && index === 0);
+    // Several handlers of one event that somebody sends as a request: the first one answers.
+    let isAnswering = packet.kind !== 'event';
+    for (const handler of handlers) {
       const form = isAnswering ? formOf(packet) : SILENCE;
       this.#run(handler, packet, form, datagram, standing, isAnswering ? served : undefined);
+      isAnswering = packet.kind === 'raw';
     }
   }
 
@@ -337,8 +338,8 @@ export class Dispatcher implements PumpOwner {
   }
 }
 
-function formOf(packet: RequestPacket | RawPacket): ReplyForm {
-  return packet.kind === 'raw' ? RAW : new RequestReplies(packet.id);
+function formOf(packet: InboundPacket): ReplyForm {
+  return packet.kind === 'request' ? new RequestReplies(packet.id) : RAW;
 }
 
 const SILENCE = new NoReplies();

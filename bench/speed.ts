@@ -33,7 +33,7 @@ const only = values.only.split(',').filter((part) => part !== '');
 const PARTS: Readonly<Record<string, () => Promise<object>>> = {
   requests: () => measureRequests({ rounds, sliceMs, windows, only }),
   clients: () => measureClients(rounds, sliceMs, windows),
-  events: () => measureEvents(sliceMs),
+  events: () => measureEvents(rounds, sliceMs),
   messages: () => measureMessages(rounds, sliceMs),
   growth: () => measureGrowth(rounds),
 };

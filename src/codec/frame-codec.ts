@@ -1,4 +1,4 @@
-import type { Frame, FrameHead, GoneReason, SegmentFrame } from './frame.js';
+import type { Frame, FrameHead, GoneReason, SegmentBody, SegmentFrame } from './frame.js';
 import { MalformedDatagramError } from './malformed-datagram.error.js';
 
 /** Whether bytes are a binary frame, of whatever version. */
@@ -31,18 +31,66 @@ export function decodeFrame(datagram: Uint8Array): Frame {
 
 /** @returns a new array of exactly the frame's bytes */
 export function encodeFrame(frame: Frame): Uint8Array {
-  const isAsking = frame.client !== undefined;
-  const headBytes = isAsking ? ASKING_HEAD_BYTES : HEAD_BYTES;
+  if (frame.kind === 'segment') return new SegmentEncoder(frame).encode(frame, frame.epoch, frame.ageMs);
+  const headBytes = headBytesOf(frame);
   const bytes = Buffer.allocUnsafe(headBytes + bodyBytes(frame));
-  bytes[0] = FRAME_MARK;
-  bytes[1] = FRAME_VERSION;
-  bytes[2] = CODES[frame.kind] | (isAsking ? ASKING : 0);
+  encodeHead(frame.kind, frame, bytes);
   bytes[FLAGS_AT] = flagsOf(frame);
-  bytes.write(frame.id, ID_AT, 'hex');
   bytes.writeUInt32BE(frame.epoch, EPOCH_AT);
-  if (isAsking) bytes.write(frame.client, CLIENT_AT, 'hex');
   encodeBody(frame, bytes, headBytes);
   return bytes;
+}
+
+/**
+ * Writes the segments of one run, as {@link encodeFrame} does: what all of them begin with, once. A large message has
+ * hundreds, and ids are hexadecimal.
+ */
+export class SegmentEncoder {
+  readonly #head: Buffer;
+
+  constructor(run: Pick<FrameHead, 'id' | 'client'>) {
+    this.#head = Buffer.alloc(headBytesOf(run));
+    encodeHead('segment', run, this.#head);
+  }
+
+  /**
+   * @param ageMs of the asking side
+   * @returns a new array of exactly the frame's bytes
+   */
+  encode(segment: SegmentBody, epoch: number, ageMs: number): Uint8Array {
+    const { seq, messageBytes, payload } = segment;
+    const head = this.#head;
+    const isAsking = head.length > HEAD_BYTES;
+    const overhead = segmentOverhead(isAsking, messageBytes !== undefined);
+    const bytes = Buffer.allocUnsafe(overhead + payload.length);
+    bytes.set(head);
+    bytes[FLAGS_AT] = flagsOfSegment(segment);
+    bytes.writeUInt32BE(epoch, EPOCH_AT);
+    let at = head.length;
+    if (isAsking) at = bytes.writeUInt32BE(Math.min(ageMs, 0xffffffff), at);
+    at = bytes.writeUInt32BE(seq, at);
+    if (messageBytes !== undefined) at = bytes.writeUInt32BE(messageBytes, at);
+    bytes.set(payload, at);
+    return bytes;
+  }
+}
+
+/** All but flags and life, which are different in frames of one run. */
+function encodeHead(
+  kind: Frame['kind'],
+  { id, client }: Pick<FrameHead, 'id' | 'client'>,
+  bytes: Buffer,
+): void {
+  const isAsking = client !== undefined;
+  bytes[0] = FRAME_MARK;
+  bytes[1] = FRAME_VERSION;
+  bytes[2] = CODES[kind] | (isAsking ? ASKING : 0);
+  bytes.write(id, ID_AT, 'hex');
+  if (isAsking) bytes.write(client, CLIENT_AT, 'hex');
+}
+
+function headBytesOf({ client }: Pick<FrameHead, 'client'>): number {
+  return client === undefined ? HEAD_BYTES : ASKING_HEAD_BYTES;
 }
 
 /** Bytes of a segment frame beside its payload. */
@@ -106,7 +154,7 @@ function decodeBody(code: number, flags: number, head: FrameHead, reader: FrameR
   }
 }
 
-function bodyBytes(frame: Frame): number {
+function bodyBytes(frame: WordFrame): number {
   switch (frame.kind) {
     case 'pending':
     case 'busy':
@@ -118,17 +166,12 @@ function bodyBytes(frame: Frame): number {
       return TOKEN_BYTES;
     case 'ack':
       return 6 + frame.bitmap.length;
-    case 'segment': {
-      const head = frame.client === undefined ? HEAD_BYTES : ASKING_HEAD_BYTES;
-      const isFirst = frame.messageBytes !== undefined;
-      return segmentOverhead(frame.client !== undefined, isFirst) - head + frame.payload.length;
-    }
     default:
       return 0;
   }
 }
 
-function encodeBody(frame: Frame, bytes: Buffer, at: number): void {
+function encodeBody(frame: WordFrame, bytes: Buffer, at: number): void {
   switch (frame.kind) {
     case 'pending':
       bytes.writeUInt32BE(frame.waitMs, at);
@@ -147,31 +190,25 @@ function encodeBody(frame: Frame, bytes: Buffer, at: number): void {
       bytes.writeUInt32BE(frame.next, at);
       bytes.writeUInt16BE(frame.window, at + 4);
       bytes.set(frame.bitmap, at + 6);
-      break;
-    case 'segment':
-      encodeSegment(frame, bytes, at);
   }
 }
 
-function encodeSegment(frame: SegmentFrame, bytes: Buffer, at: number): void {
-  let offset = at;
-  if (frame.client !== undefined) offset = bytes.writeUInt32BE(Math.min(frame.ageMs, 0xffffffff), offset);
-  offset = bytes.writeUInt32BE(frame.seq, offset);
-  if (frame.messageBytes !== undefined) offset = bytes.writeUInt32BE(frame.messageBytes, offset);
-  bytes.set(frame.payload, offset);
+function flagsOf(frame: WordFrame): number {
+  if (frame.kind === 'challenge') return frame.isRefusal ? REFUSAL : 0;
+  return frame.kind === 'ack' && frame.wantsAnswer ? WANTS_ANSWER : 0;
 }
 
-function flagsOf(frame: Frame): number {
-  if (frame.kind === 'challenge') return frame.isRefusal ? REFUSAL : 0;
-  if (frame.kind === 'ack') return frame.wantsAnswer ? WANTS_ANSWER : 0;
-  if (frame.kind !== 'segment') return 0;
+function flagsOfSegment({ messageBytes, isLast, isEnd, wantsAck }: SegmentBody): number {
   return (
-    (frame.messageBytes === undefined ? 0 : FIRST) |
-    (frame.isLast ? LAST : 0) |
-    (frame.isEnd ? END : 0) |
-    (frame.wantsAck ? WANTS_ACK : 0)
+    (messageBytes === undefined ? 0 : FIRST) |
+    (isLast ? LAST : 0) |
+    (isEnd ? END : 0) |
+    (wantsAck ? WANTS_ACK : 0)
   );
 }
+
+/** A frame that carries no piece of a message. */
+type WordFrame = Exclude<Frame, SegmentFrame>;
 
 /** Reads numbers one after the other, and throws where the bytes end. */
 class FrameReader {

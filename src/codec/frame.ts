@@ -72,8 +72,14 @@ export interface AckFrame extends FrameHead {
 }
 
 /** A piece of a message, from either side. */
-export interface SegmentFrame extends FrameHead {
+export interface SegmentFrame extends FrameHead, SegmentBody {
   readonly kind: 'segment';
+  /** Milliseconds since the first segment was sent first; of the asking side only. */
+  readonly ageMs: number;
+}
+
+/** What a segment says beside the head of its frame. */
+export interface SegmentBody {
   /** Number in its run, from 0. */
   readonly seq: number;
   /** A message begins, and is so many bytes long. */
@@ -84,8 +90,6 @@ export interface SegmentFrame extends FrameHead {
   readonly isEnd: boolean;
   /** The sender waits for an acknowledgement before it goes on. */
   readonly wantsAck: boolean;
-  /** Milliseconds since the first segment was sent first; of the asking side only. */
-  readonly ageMs: number;
   readonly payload: Uint8Array;
 }
 

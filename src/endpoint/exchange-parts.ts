@@ -10,7 +10,7 @@ import type { Deadlines } from './deadlines.js';
 import { MessageTooLargeError } from './endpoint.errors.js';
 import type { ExchangeCounts } from './exchange-counts.js';
 import type { ExchangeLimits } from './exchange.options.js';
-import { CONTROL_PASSAGE, REFUSAL_PASSAGE, type Passage } from './passage.js';
+import { CONTROL_PASSAGE, REFUSAL_PASSAGE } from './passage.js';
 import type { Scheduler } from './scheduler.js';
 import type { UdpEndpoint } from './udp-endpoint.js';
 import type { Fate } from './uplink.js';
@@ -44,19 +44,12 @@ export function carriesExchange(codec: DatagramCodec): codec is ExchangeCodec {
 }
 
 /**
- * Sends a frame the way that all datagrams take; one of the answering side as an answer.
- *
- * @param passage of segments; other frames go first, and the smallest of them in a class of their own
+ * Sends a frame the way that all datagrams take; one of the answering side as an answer. Frames go before others, and
+ * the smallest of them in a class of their own; segments, which are many, leave as {@link OutgoingRun} says.
  */
-export function postFrame(
-  { endpoint }: ExchangeParts,
-  frame: Frame,
-  peer: PeerAddress,
-  fate?: Fate,
-  passage?: Passage,
-): void {
+export function postFrame({ endpoint }: ExchangeParts, frame: Frame, peer: PeerAddress, fate?: Fate): void {
   const data = encodeFrame(frame);
-  const way = passage ?? (data.length <= MAX_CONTROL_BYTES ? CONTROL_PASSAGE : REFUSAL_PASSAGE);
+  const way = data.length <= MAX_CONTROL_BYTES ? CONTROL_PASSAGE : REFUSAL_PASSAGE;
   if (frame.client === undefined) endpoint.answer(data, peer, fate, way);
   else endpoint.post(data, peer, fate, way);
 }

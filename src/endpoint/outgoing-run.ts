@@ -1,12 +1,12 @@
 import type { PeerAddress } from '../common/peer-address.js';
-import { segmentOverhead } from '../codec/frame-codec.js';
+import { SegmentEncoder, segmentOverhead } from '../codec/frame-codec.js';
 import type { DeliveryRoom } from '../exchange/delivery-budget.js';
 import type { Blocked, PeerPath } from '../exchange/peer-path.js';
 import { SegmentSender } from '../exchange/segment-sender.js';
 import type { Acknowledgement, MessageFate, Segment } from '../exchange/segment.js';
 import { Timed } from './deadlines.js';
 import { EndpointClosedError } from './endpoint.errors.js';
-import { postFrame, type ExchangeParts } from './exchange-parts.js';
+import type { ExchangeParts } from './exchange-parts.js';
 import type { Passage } from './passage.js';
 import type { Fate } from './uplink.js';
 
@@ -27,6 +27,7 @@ export interface RunWay extends RunName {
 export class OutgoingRun extends Timed implements Blocked {
   isInLine = false;
   readonly #sender: SegmentSender;
+  readonly #encoder: SegmentEncoder;
   /** Of the asking side: when its first segment was sent first, and the life of the server that was known then. */
   #firstSentMs: number | undefined;
   #epoch = 0;
@@ -51,12 +52,13 @@ export class OutgoingRun extends Timed implements Blocked {
     const window = isStranger ? { initialWindow: 1 } : {};
     const limits = { segmentBytes, bufferBytes, ...window };
     this.#sender = new SegmentSender(path.rtt, path.congestion, limits, room);
+    this.#encoder = new SegmentEncoder(name);
   }
 
   /** @returns false when too much waits to arrive already */
   push(message: Uint8Array, isEnd: boolean, fate?: MessageFate): boolean {
     if (this.#isOver || !this.#sender.push(message, isEnd, fate)) return false;
-    this.#pump();
+    this.#pump(this.parts.scheduler.now());
     return true;
   }
 
@@ -64,17 +66,15 @@ export class OutgoingRun extends Timed implements Blocked {
     if (this.#isOver) return;
     this.#sender.onAcknowledged(acknowledgement, nowMs);
     if (this.#sender.isDone) this.#finish(nowMs);
-    else this.#pump();
+    else this.#pump(nowMs);
     this.path.resumeBlocked();
   }
 
   sendOne(): 'sent' | 'blocked' | 'idle' {
     if (this.#isOver) return 'idle';
-    const nowMs = this.parts.scheduler.now();
-    const segment = this.#sender.take(nowMs);
-    if (segment !== undefined) this.#post(segment, nowMs);
+    const isSent = this.#sendNext(this.parts.scheduler.now());
     this.#aim();
-    if (segment !== undefined) return 'sent';
+    if (isSent) return 'sent';
     return this.#sender.isBlocked ? 'blocked' : 'idle';
   }
 
@@ -82,7 +82,7 @@ export class OutgoingRun extends Timed implements Blocked {
   resume(): void {
     if (this.#isOver) return;
     this.#sender.resume();
-    this.#pump();
+    this.#pump(this.parts.scheduler.now());
     this.path.resumeBlocked();
   }
 
@@ -91,13 +91,13 @@ export class OutgoingRun extends Timed implements Blocked {
     if (this.#isOver) return;
     this.#firstSentMs = undefined;
     this.#sender.resend();
-    this.#pump();
+    this.#pump(this.parts.scheduler.now());
     this.path.resumeBlocked();
   }
 
   onDue(nowMs: number): void {
     this.#sender.onTime(nowMs);
-    this.#pump();
+    this.#pump(nowMs);
     this.path.resumeBlocked();
   }
 
@@ -134,15 +134,22 @@ export class OutgoingRun extends Timed implements Blocked {
     return this.#isOver;
   }
 
-  #pump(): void {
+  #pump(nowMs: number): void {
     if (this.path.hasBlocked) {
       this.path.block(this);
       this.path.resumeBlocked();
     } else {
-      while (this.sendOne() === 'sent');
+      while (!this.#isOver && this.#sendNext(nowMs));
       if (!this.#isOver && this.#sender.isBlocked) this.path.block(this);
     }
     this.#aim();
+  }
+
+  /** @returns false when no segment may leave now */
+  #sendNext(nowMs: number): boolean {
+    const segment = this.#sender.take(nowMs);
+    if (segment !== undefined) this.#post(segment, nowMs);
+    return segment !== undefined;
   }
 
   #post(segment: Segment, nowMs: number): void {
@@ -153,20 +160,11 @@ export class OutgoingRun extends Timed implements Blocked {
     const firstSentMs = (this.#firstSentMs ??= nowMs);
     // What was sent before anything was known of the server may have reached any life of it.
     if (this.#epoch === 0) this.#epoch = segment.isCopy ? path.firstEpoch : path.epoch;
-    const frame = {
-      kind: 'segment',
-      id: name.id,
-      client: name.client,
-      epoch: isAsking ? this.#epoch : parts.epoch,
-      ageMs: isAsking && segment.isCopy ? Math.ceil(nowMs - firstSentMs) : 0,
-      seq: segment.seq,
-      messageBytes: segment.messageBytes,
-      isLast: segment.isLast,
-      isEnd: segment.isEnd,
-      wantsAck: segment.wantsAck,
-      payload: segment.payload,
-    } as const;
-    postFrame(parts, frame, name.peer, new SegmentFate(this, segment, parts), name.passage);
+    const ageMs = isAsking && segment.isCopy ? Math.ceil(nowMs - firstSentMs) : 0;
+    const data = this.#encoder.encode(segment, isAsking ? this.#epoch : parts.epoch, ageMs);
+    const fate = new SegmentFate(this, segment, parts);
+    if (isAsking) parts.endpoint.post(data, name.peer, fate, name.passage);
+    else parts.endpoint.answer(data, name.peer, fate, name.passage);
   }
 
   #finish(nowMs: number): void {
@@ -175,7 +173,10 @@ export class OutgoingRun extends Timed implements Blocked {
   }
 
   #aim(): void {
-    if (!this.#isOver) this.parts.deadlines.aim(this, this.#sender.nextMs);
+    if (this.#isOver) return;
+    const { nextMs } = this.#sender;
+    // One that rings too early looks and aims anew: each segment that leaves would move it otherwise.
+    if (nextMs < this.dueMs) this.parts.deadlines.aim(this, nextMs);
   }
 }
 

@@ -57,7 +57,10 @@ export interface UndeliveredOptions {
 export interface DuplicateOptions {
   /** Bytes of stored replies; the oldest are dropped first, their ids kept. @default '16 MiB' */
   readonly maxBytes?: ByteSize;
-  /** Requests remembered, 1 to 16777216. @default 65536 */
+  /**
+   * Requests remembered, 1 to 16777216; about 70 bytes each, beside their replies. Where more come in two seconds, a
+   * request that was lost cannot be told from one that was forgotten. @default 262144
+   */
   readonly maxEntries?: number;
   /** Milliseconds after its end until a request is forgotten. @default 60000 */
   readonly maxAge?: number;
@@ -117,7 +120,7 @@ function resolveDuplicates(options: unknown): DuplicateLimits {
   const reader = new OptionReader(options, 'duplicates');
   const limits = {
     maxBytes: reader.read('maxBytes', parseByteSize, 16 * 2 ** 20),
-    maxEntries: reader.integer('maxEntries', 1, 2 ** 24, 65_536),
+    maxEntries: reader.integer('maxEntries', 1, 2 ** 24, 262_144),
     maxAgeMs: reader.duration('maxAge', 60_000),
   };
   reader.refuseUnknown();

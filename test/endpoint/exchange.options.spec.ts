@@ -21,7 +21,7 @@ describe('readExchangeOptions', () => {
         maxAgeMs: 30_000,
         maxMessageBytes: 1_048_576,
       },
-      duplicates: { maxBytes: 16_777_216, maxEntries: 65_536, maxAgeMs: 60_000 },
+      duplicates: { maxBytes: 16_777_216, maxEntries: 262_144, maxAgeMs: 60_000 },
       leaseMs: 30_000,
       streamBufferBytes: 1_048_576,
       undelivered: { maxBytes: 67_108_864, maxPeerBytes: 16_777_216 },

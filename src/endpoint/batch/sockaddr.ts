@@ -33,12 +33,16 @@ export function writeSockaddr(libc: Libc, family: number, address: string, port:
 export function readSockaddr(libc: Libc, bytes: Uint8Array): PeerAddress {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const family = view.getUint16(SOCKADDR_IN.family, true);
-  const at = family === AF_INET ? SOCKADDR_IN.address : SOCKADDR_IN6.address;
+  const port = view.getUint16(SOCKADDR_IN.port);
+  if (family === AF_INET) {
+    const at = SOCKADDR_IN.address;
+    return PeerAddress.of(bytes.subarray(at, at + IPV4_BYTES).join('.'), port);
+  }
   const text = Buffer.alloc(INET6_ADDRSTRLEN);
-  libc.inet_ntop(family, bytes.subarray(at), text, text.length);
+  libc.inet_ntop(family, bytes.subarray(SOCKADDR_IN6.address), text, text.length);
   const scopeId = family === AF_INET6 ? view.getUint32(SOCKADDR_IN6.scopeId, true) : 0;
   const zone = scopeId === 0 ? '' : `%${interfaceName(libc, scopeId)}`;
-  return PeerAddress.of(textOf(text) + zone, view.getUint16(SOCKADDR_IN.port));
+  return PeerAddress.of(textOf(text) + zone, port);
 }
 
 /** @param zone name of an interface, or its number @returns 0 when there is none */
@@ -55,5 +59,7 @@ function interfaceName(libc: Libc, index: number): string {
 function textOf(bytes: Buffer): string {
   return bytes.toString('latin1', 0, bytes.indexOf(0));
 }
+
+const IPV4_BYTES = 4;
 
 const MAX_PORT = 65_535;

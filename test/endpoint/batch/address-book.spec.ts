@@ -93,6 +93,44 @@ describe('AddressBook', () => {
     expect(named.peerOf(slab, 1).key).toBe('[fe80::1%wan]:9');
   });
 
+  it.each([
+    [AF_INET, 'the neighbours of a network', 256, (nth: number) => ['192.168.1.', nth, 5683] as const],
+    [AF_INET, 'the ports behind one address', 4000, (nth: number) => ['192.168.1.', 1, 1024 + nth] as const],
+    [AF_INET6, 'the neighbours of a network', 256, (nth: number) => ['2001:db8::', nth, 5683] as const],
+    [
+      AF_INET,
+      'a large fleet',
+      30_000,
+      (nth: number) => [`10.${nth % 7}.${nth % 251}.`, nth % 253, 5683] as const,
+    ],
+  ])('of family %d knows %s again, %d peers', (family, _who, count, addressOf) => {
+    const { table, slab } = setUp(family);
+    const peers = Array.from({ length: count }, (_, nth) => {
+      const [network, host, port] = addressOf(nth);
+      return PeerAddress.of(network + (family === AF_INET ? host : host.toString(16)), port);
+    });
+    const meet = (): PeerAddress[] =>
+      peers.map((peer) => {
+        table.writeName(peer, slab, 0);
+        return table.peerOf(slab, 0);
+      });
+    for (let round = 0; round < 6; round++) meet();
+    const [before, after] = [meet(), meet()];
+    const again = after.filter((peer, nth) => peer === before[nth]);
+    expect(again.length).toBeGreaterThan(0.6 * count);
+  });
+
+  it('writes no flow back that a peer has sent', () => {
+    const { table, slab } = setUp(AF_INET6);
+    const peer = PeerAddress.of('2001:db8::1', 9);
+    table.writeName(peer, slab, 0);
+    const other = new AddressBook(libc, AF_INET6);
+    slab.nameWords[SOCKADDR_IN6.flowInfo / 4] = 0x1234;
+    expect(other.peerOf(slab, 0).key).toBe(peer.key);
+    other.writeName(peer, slab, 1);
+    expect(slab.nameWords[NAME_BYTES / 4 + SOCKADDR_IN6.flowInfo / 4]).toBe(0);
+  });
+
   it('knows many peers apart, though it forgets', () => {
     const { table, slab } = setUp(AF_INET);
     for (let nth = 0; nth < 20_000; nth++) {

@@ -139,7 +139,7 @@ export class OutgoingRun extends Timed implements Blocked {
       this.path.block(this);
       this.path.resumeBlocked();
     } else {
-      while (!this.#isOver && this.#sendNext(nowMs));
+      while (this.#sendNext(nowMs));
       if (!this.#isOver && this.#sender.isBlocked) this.path.block(this);
     }
     this.#aim();

@@ -89,8 +89,47 @@ describe('AddressBook', () => {
     ]);
     own.if_indextoname = (_index?: number, name?: Uint8Array) =>
       (name?.set(Buffer.from('wan\0')), 1n) as never;
-    const named = new AddressBook(own, AF_INET6);
-    expect(named.peerOf(slab, 1).key).toBe('[fe80::1%wan]:9');
+    expect(book.peerOf(slab, 1).key).toBe('[fe80::1%wan]:9');
+  });
+
+  it('needs no text to answer who has spoken', () => {
+    let texts = 0;
+    const counting = {
+      ...libc,
+      inet_pton: (...args: Parameters<Libc['inet_pton']>) => (texts++, libc.inet_pton(...args)),
+    };
+    const { table, slab } = setUp(AF_INET);
+    const book = new AddressBook(counting, AF_INET);
+    table.writeName(PeerAddress.of('10.0.0.1', 9), slab, 0);
+    book.writeName(book.peerOf(slab, 0), slab, 1);
+    expect(texts).toBe(0);
+    expect(book.peerOf(slab, 1).key).toBe('10.0.0.1:9');
+  });
+
+  it('does not grow for a few that meet in one place', () => {
+    const { table, slab } = setUp(AF_INET);
+    const meet = (port: number): PeerAddress => {
+      table.writeName(PeerAddress.of('10.0.0.1', port), slab, 0);
+      return table.peerOf(slab, 0);
+    };
+    const first = meet(1000);
+    let other = 1001;
+    for (; meet(other).port === other && meet(1000) === first; other++) expect(other).toBeLessThan(65_535);
+    const steady = [1, 2, 3, 4, 5].map((host) => `10.0.1.${host}`);
+    const meetSteady = (): PeerAddress[] =>
+      steady.map((address, index) => {
+        table.writeName(PeerAddress.of(address, 9), slab, index);
+        return table.peerOf(slab, index);
+      });
+    const before = meetSteady();
+    for (let round = 0; round < 10_000; round++) {
+      meet(1000);
+      meet(other);
+      for (let again = 0; again < 4; again++) meetSteady();
+    }
+    const after = meetSteady();
+    // What grows forgets.
+    expect(after.filter((peer, nth) => peer === before[nth]).length).toBeGreaterThan(0);
   });
 
   it.each([

@@ -1,0 +1,20 @@
+import { describe, expect, it } from '@jest/globals';
+import { KeyIndex } from '../../src/exchange/key-index.js';
+import { SeededRandom } from '../../src/testing/seeded-random.js';
+
+describe('KeyIndex', () => {
+  it('tells keys apart, also the few of many whose hashes are the same', () => {
+    const random = new SeededRandom();
+    const keyOf = (): Uint32Array => Uint32Array.from({ length: 4 }, () => random.below(2 ** 32));
+    const index = new KeyIndex(random.below(2 ** 32));
+    index.resize(KEYS, []);
+    const keys = Array.from({ length: KEYS }, keyOf);
+    keys.forEach((key, slot) => index.set(slot, key));
+    expect(keys.filter((key, slot) => index.find(key) !== slot)).toEqual([]);
+    // Of so many that are not here, about twenty have the hash of one that is.
+    const strangers = Array.from({ length: KEYS }, keyOf);
+    expect(strangers.filter((key) => index.find(key) !== -1)).toEqual([]);
+  });
+});
+
+const KEYS = 300_000;

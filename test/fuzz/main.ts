@@ -261,7 +261,7 @@ function judgeHeld({ rssBytes, stats, polluted }: SubjectReport, mostRssBytes: n
   } = packets.exchange ?? {};
   const gauges: Readonly<Record<string, readonly [number, number]>> = {
     'bytes resident': [rssBytes, mostRssBytes],
-    'requests stored': [stored, 65_536 + 4096],
+    'requests stored': [stored, 262_144 + 16_384],
     'bytes of replies stored': [storedBytes, 17 * MIB],
     'bytes in reassembly': [reassemblyBytes, 16 * MIB],
     'bytes that have not arrived': [undeliveredBytes, 64 * MIB],

@@ -1,6 +1,6 @@
 /**
- * Whether JSON has more objects and lists in each other than `maxDepth`. Looks at each byte once, so that text can be
- * refused before anything that calls itself works on it.
+ * Whether JSON has more objects and lists in each other than `maxDepth`. Goes through the bytes without calling itself,
+ * so that text can be refused before anything that does works on it.
  *
  * @param json bytes in UTF-8; of such that are not JSON the answer means nothing
  */

@@ -131,19 +131,31 @@ function toBytes(packet: Packet, head: string): Buffer {
 
 /** Of what most packets are: an object that is made to be written costs as much as writing it. */
 function usualBytes(packet: Packet, head: string): Buffer | undefined {
-  if (packet.kind === 'reply') {
-    const { id, response, err, status, code, isDisposed } = packet;
-    const isPlain = err === undefined && status === undefined && code === undefined;
-    const text = isPlain && isDisposed === true ? JSON.stringify(response) : undefined;
-    if (text === undefined) return undefined;
-    return join(`${head}"id":${JSON.stringify(id)},"response":`, text, END_OF_REPLY);
+  switch (packet.kind) {
+    case 'reply': {
+      const { id, response, err, status, code, isDisposed } = packet;
+      const isPlain = err === undefined && status === undefined && code === undefined;
+      if (!isPlain || isDisposed !== true || typeof id !== 'string') return undefined;
+      return around(response, `${head}"id":${JSON.stringify(id)},"response":`, END_OF_REPLY);
+    }
+    case 'request':
+    case 'event': {
+      const { pattern, data, metadata } = packet;
+      if (typeof pattern !== 'string' || metadata !== undefined) return undefined;
+      const before = `${head}"pattern":${JSON.stringify(pattern)},"data":`;
+      if (packet.kind === 'event') return around(data, before, '}');
+      if (typeof packet.id !== 'string') return undefined;
+      return around(data, before, `,"id":${JSON.stringify(packet.id)}}`);
+    }
+    default:
+      return undefined;
   }
-  if ((packet.kind !== 'request' && packet.kind !== 'event') || packet.metadata !== undefined)
-    return undefined;
-  const text = JSON.stringify(packet.data);
-  if (text === undefined) return undefined;
-  const end = packet.kind === 'request' ? `,"id":${JSON.stringify(packet.id)}}` : '}';
-  return join(`${head}"pattern":${JSON.stringify(packet.pattern)},"data":`, text, end);
+}
+
+/** @returns `undefined` for a value that JSON leaves out */
+function around(value: unknown, before: string, after: string): Buffer | undefined {
+  const text = JSON.stringify(value) as string | undefined;
+  return text === undefined ? undefined : join(before, text, after);
 }
 
 /** In UTF-8. A long text is written by itself: put together with others it would be copied once more. */

@@ -410,6 +410,24 @@ describe('JsonCodec', () => {
       expect(codec.decode(codec.encode(packet))).toMatchObject({ id: 'say "yes"', response: 1 });
     });
 
+    it.each<[string, Packet]>([
+      ['a request without data', { kind: 'request', id: 'k', pattern: 'p', data: undefined }],
+      ['an event of a symbol', { kind: 'event', pattern: 'p', data: Symbol('s') }],
+      ['a pattern that is a number', { kind: 'request', id: 'k', pattern: 7, data: 1 }],
+      ['a pattern that is an object', { kind: 'event', pattern: { cmd: 'sum' }, data: 1 }],
+      ['no pattern, of a serializer', { kind: 'request', id: 'k', pattern: undefined, data: 1 }],
+      ['an id that is a number', { kind: 'request', id: 7, pattern: 'p', data: 1 }],
+      ['no id, of a serializer', { kind: 'request', id: undefined as never, pattern: 'p', data: 1 }],
+      ['metadata', { kind: 'event', pattern: 'p', data: 1, metadata: { a: 'b' } }],
+      ['a pattern that needs escapes', { kind: 'event', pattern: '"\n\ud800', data: '\u2028' }],
+      ['a reply without an id', { kind: 'reply', id: undefined as never, response: 1, isDisposed: true }],
+    ])('writes %s as JSON would', (_what, packet) => {
+      const { kind: _kind, ...message } = packet;
+      expect(JSON.parse(Buffer.from(codec.encode(packet)).toString())).toEqual(
+        JSON.parse(JSON.stringify(message)),
+      );
+    });
+
     it('leaves out what is not there', () => {
       const packet: Packet = { kind: 'reply', id: 1, response: 2, err: undefined, isDisposed: false };
       expect(Buffer.from(codec.encode(packet)).toString()).toBe('{"id":1,"response":2}');

@@ -67,7 +67,7 @@ export class SegmentEncoder {
     bytes[FLAGS_AT] = flagsOfSegment(segment);
     bytes.writeUInt32BE(epoch, EPOCH_AT);
     let at = head.length;
-    if (isAsking) at = bytes.writeUInt32BE(Math.min(ageMs, 0xffffffff), at);
+    if (isAsking) at = bytes.writeUInt32BE(Math.min(Math.max(0, ageMs), 0xffffffff), at);
     at = bytes.writeUInt32BE(seq, at);
     if (messageBytes !== undefined) at = bytes.writeUInt32BE(messageBytes, at);
     bytes.set(payload, at);

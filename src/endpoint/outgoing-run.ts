@@ -66,7 +66,8 @@ export class OutgoingRun extends Timed implements Blocked {
     if (this.#isOver) return;
     this.#sender.onAcknowledged(acknowledgement, nowMs);
     if (this.#sender.isDone) this.#finish(nowMs);
-    else this.#pump(nowMs);
+    // By the clock: the acknowledgement may have waited since it came, for a limit or its turn.
+    else this.#pump(this.parts.scheduler.now());
     this.path.resumeBlocked();
   }
 

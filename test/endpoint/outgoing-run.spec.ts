@@ -1,0 +1,59 @@
+import { describe, expect, it } from '@jest/globals';
+import { decodeFrame } from '../../src/codec/frame-codec.js';
+import type { SegmentFrame } from '../../src/codec/frame.js';
+import { PeerAddress } from '../../src/common/peer-address.js';
+import { Deadlines } from '../../src/endpoint/deadlines.js';
+import type { ExchangeParts } from '../../src/endpoint/exchange-parts.js';
+import { OutgoingRun } from '../../src/endpoint/outgoing-run.js';
+import { USUAL_PASSAGE } from '../../src/endpoint/passage.js';
+import type { Fate } from '../../src/endpoint/uplink.js';
+import { PeerPath } from '../../src/exchange/peer-path.js';
+import { ManualClock } from '../../src/testing/manual-clock.js';
+
+describe('OutgoingRun', () => {
+  it('counts the age of what it sends by the clock, though the acknowledgement came earlier', async () => {
+    const { clock, run, path, sent } = setUp();
+    run.push(Buffer.alloc(5 * SEGMENT_BYTES), true);
+    expect(sent.map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4]);
+    await clock.advance(100);
+    // The receiver has kept nothing: ages begin anew.
+    run.resend();
+    const copies = sent.splice(0).slice(5);
+    expect(copies.map(({ ageMs }) => ageMs)).toEqual([0, 0, 0, 0, 0]);
+    await clock.advance(40);
+    // Received before that, and held since: by a limit, or by handlers that took long.
+    run.acknowledge({ next: 0, window: 200, bitmap: Uint8Array.of(0b1110) }, clock.now() - 90);
+    expect(sent.map(({ seq, ageMs }) => ({ seq, ageMs }))).toEqual([
+      { seq: 0, ageMs: 40 },
+      { seq: 1, ageMs: 40 },
+    ]);
+    run.close(clock.now());
+    expect(path.congestion.underWayBytes).toBe(0);
+  });
+});
+
+function setUp() {
+  const clock = new ManualClock();
+  const sent: SegmentFrame[] = [];
+  const endpoint = {
+    maxDatagramSize: DATAGRAM_BYTES,
+    post(data: Uint8Array, _peer: PeerAddress, fate: Fate) {
+      sent.push(decodeFrame(data) as SegmentFrame);
+      fate.left(clock.now());
+    },
+  };
+  const counts = { segmentsSent: 0, segmentsRetransmitted: 0 };
+  const parts = { endpoint, scheduler: clock, counts, deadlines: new Deadlines(clock), epoch: 0 };
+  const path = new PeerPath(DATAGRAM_BYTES, 256, 256);
+  // A peer that is known: more than one segment leaves at first.
+  path.heardMs = clock.now();
+  const peer = PeerAddress.of('10.0.0.1', 1);
+  const name = { id: '0123456789abcdef', client: 'fedcba9876543210', peer, passage: USUAL_PASSAGE };
+  const run = new OutgoingRun(parts as unknown as ExchangeParts, path, name, 1_000_000, () => undefined);
+  return { clock, run, path, sent };
+}
+
+const DATAGRAM_BYTES = 1032;
+
+// Without the head of an asking side's first segment.
+const SEGMENT_BYTES = 996;

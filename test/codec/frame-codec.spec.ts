@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { decodeFrame, encodeFrame, isFrame, segmentOverhead } from '../../src/codec/frame-codec.js';
+import {
+  decodeFrame,
+  encodeFrame,
+  isFrame,
+  SegmentEncoder,
+  segmentOverhead,
+} from '../../src/codec/frame-codec.js';
 import type { Frame } from '../../src/codec/frame.js';
 import { MalformedDatagramError } from '../../src/codec/malformed-datagram.error.js';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
@@ -103,6 +109,24 @@ describe('frames', () => {
       payload: Buffer.from('0123456789'),
     };
     expect(encodeFrame(frame)).toHaveLength(10 + segmentOverhead(isAsking, isFirst));
+  });
+
+  it('of one run, however long, are bytes of their own', () => {
+    const encoder = new SegmentEncoder({ id: '0123456789abcdef', client: 'fedcba9876543210' });
+    const segments = Array.from({ length: 100 }, (_, seq) => ({
+      seq,
+      messageBytes: seq % 10 === 0 ? 10_000 : undefined,
+      isLast: seq % 10 === 9,
+      isEnd: seq === 99,
+      wantsAck: seq % 7 === 0,
+      // Larger ones than before come too.
+      payload: Buffer.alloc(seq % 3 === 0 ? 1200 : 10 + seq, seq),
+    }));
+    const frames = segments.map((segment) => encoder.encode(segment, 7, segment.seq));
+    const head = { kind: 'segment', id: '0123456789abcdef', client: 'fedcba9876543210', epoch: 7 };
+    expect(frames.map((frame) => decodeFrame(frame))).toEqual(
+      segments.map((segment) => ({ ...head, ageMs: segment.seq, ...segment })),
+    );
   });
 });
 

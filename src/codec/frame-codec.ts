@@ -47,10 +47,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
  */
 export class SegmentEncoder {
   readonly #head: Buffer;
-  /** Room for the next segments of a long run. */
+  /** Room for more of the message that is being written, and how many pieces of it are still to come. */
   #room = NO_ROOM;
   #used = 0;
-  #count = 0;
+  #pieces = 0;
 
   constructor(run: Pick<FrameHead, 'id' | 'client'>) {
     this.#head = Buffer.alloc(headBytesOf(run));
@@ -66,6 +66,7 @@ export class SegmentEncoder {
     const head = this.#head;
     const isAsking = head.length > HEAD_BYTES;
     const overhead = segmentOverhead(isAsking, messageBytes !== undefined);
+    if (messageBytes !== undefined) this.#pieces = Math.ceil(messageBytes / payload.length);
     const bytes = this.#allocate(overhead + payload.length);
     bytes.set(head);
     bytes[FLAGS_AT] = flagsOfSegment(segment);
@@ -79,18 +80,22 @@ export class SegmentEncoder {
   }
 
   /**
-   * For many segments at a time: Node's own pool holds six of them, and what it costs to get it anew so often is a
-   * tenth of a large message. They are of one run, so that one which waits for long keeps no others' room.
+   * For many pieces of a message at a time: Node's own pool holds six of them, and what it costs to get it anew so
+   * often is a tenth of a large message. Of one message, so that a piece which waits for long keeps no others' room, and
+   * none is kept between messages.
    */
   #allocate(bytes: number): Buffer {
-    if (this.#count++ < SHORT_RUN) return Buffer.allocUnsafe(bytes);
     if (this.#used + bytes > this.#room.length) {
-      this.#room = Buffer.allocUnsafeSlow(SEGMENTS_AT_ONCE * bytes);
+      // What is a message of its own, and what is sent again.
+      if (!(this.#pieces > 1)) return Buffer.allocUnsafe(bytes);
+      this.#room = Buffer.allocUnsafeSlow(Math.min(this.#pieces, PIECES_AT_ONCE) * bytes);
       this.#used = 0;
     }
     const at = this.#used;
     this.#used += bytes;
-    return this.#room.subarray(at, this.#used);
+    const own = this.#room.subarray(at, this.#used);
+    if (--this.#pieces <= 0) this.#room = NO_ROOM;
+    return own;
   }
 }
 
@@ -310,9 +315,7 @@ const GONE_REASONS: readonly GoneReason[] = [
 
 const NO_ROOM = Buffer.alloc(0);
 
-const SHORT_RUN = 16;
-
-const SEGMENTS_AT_ONCE = 32;
+const PIECES_AT_ONCE = 32;
 
 const FLAGS_AT = 3;
 

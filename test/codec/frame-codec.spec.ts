@@ -129,6 +129,22 @@ describe('frames', () => {
       expect(decodeFrame(frames[nth] as Uint8Array)).toEqual({ ...head, ageMs: nth, ...segment });
     }
   });
+
+  it('share their memory with other pieces of their message, but not what is sent again, or is one piece', () => {
+    const encoder = new SegmentEncoder({ id: '0123456789abcdef', client: undefined });
+    const roomOf = (seq: number, bytes: number, messageBytes?: number): number => {
+      const flags = { isLast: false, isEnd: false, wantsAck: false };
+      const frame = encoder.encode({ seq, messageBytes, ...flags, payload: Buffer.alloc(bytes) }, 1, 0);
+      return frame.buffer.byteLength;
+    };
+    const first = roomOf(0, 1200, 2500);
+    const second = roomOf(1, 1200);
+    const again = roomOf(0, 1200, 2500);
+    const third = roomOf(2, 100);
+    expect([second, third]).toEqual([first, first]);
+    expect(first).toBe(3 * (1200 + segmentOverhead(false, true)));
+    expect([again, roomOf(3, 100, 100)]).toEqual([Buffer.poolSize, Buffer.poolSize]);
+  });
 });
 
 type Fields = Record<string, unknown>;

@@ -55,7 +55,7 @@ export class AddressBook {
     this.#lookups++;
     const hash = hashOfPeer(peer);
     const known = this.#told.peerAt(hash);
-    const isKnown = known === peer || known?.equals(peer) === true;
+    const isKnown = known?.equals(peer) === true;
     if (!isKnown || isOfZone(peer)) {
       const bytes = new Uint8Array(NAME_BYTES);
       bytes.set(writeSockaddr(this.libc, this.family, peer.address, peer.port));

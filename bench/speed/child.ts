@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { keepOnOneProcessor, type Side } from './processors.js';
 
 /** A program of the comparison, as a process of its own that answers one question at a time. */
 export class Child {
@@ -10,9 +11,10 @@ export class Child {
   ) {}
 
   /** @param program its file beside this one, without the ending */
-  static async start(program: string, ...args: readonly string[]): Promise<Child> {
+  static async start(side: Side, program: string, ...args: readonly string[]): Promise<Child> {
     const child = fork(new URL(`./${program}.js`, import.meta.url), args);
     const { port = 0 } = await messageOf<{ port?: number }>(child);
+    keepOnOneProcessor(child.pid!, side);
     return new Child(child, port);
   }
 

@@ -11,10 +11,13 @@ export async function measureClients(
   windows: readonly number[],
 ): Promise<object> {
   const servers = {
-    udp: await Child.start('server', 'ours, wide buffer'),
-    tcp: await Child.start('server', 'Nest TCP'),
+    udp: await Child.start('beside', 'server', 'ours, wide buffer'),
+    tcp: await Child.start('beside', 'server', 'Nest TCP'),
   };
-  const clients = { udp: await Child.start('client'), tcp: await Child.start('client') };
+  const clients = {
+    udp: await Child.start('measured', 'client'),
+    tcp: await Child.start('measured', 'client'),
+  };
   const cpuMicros = async (
     transport: 'udp' | 'tcp',
     window: number,

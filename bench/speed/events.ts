@@ -9,11 +9,11 @@ import type { ServerFigures } from './server.js';
  * that has more to do than it can, batches are full.
  */
 export async function measureEvents(rounds: number, sliceMs: number): Promise<object> {
-  const load = await Child.start('load');
+  const load = await Child.start('beside', 'load');
   const rows: object[] = [];
   for (const bytes of [100, 1200]) {
     const servers = new Map<string, Child>();
-    for (const name of SERVERS) servers.set(name, await Child.start('server', name));
+    for (const name of SERVERS) servers.set(name, await Child.start('measured', 'server', name));
     const offer = (name: string, perSecond: number): Promise<Outcome> =>
       send(servers.get(name)!, load, bytes, perSecond, sliceMs);
     for (const name of SERVERS)

@@ -28,7 +28,7 @@ const SETTINGS: readonly Setting[] = [
 export async function measureGrowth(rounds: number): Promise<object> {
   const children: Child[] = [];
   for (const { order } of SETTINGS) {
-    const child = await Child.start('in-memory', JSON.stringify(order));
+    const child = await Child.start('measured', 'in-memory', JSON.stringify(order));
     children.push(child);
   }
   for (const child of children) await child.ask<InMemoryResult>('run');

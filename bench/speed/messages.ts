@@ -7,8 +7,8 @@ import type { ServerFigures } from './server.js';
 /** What a reply of 1 MB, in about 850 segments, costs the one who sends it. */
 export async function measureMessages(rounds: number, sliceMs: number): Promise<object> {
   const servers = new Map<string, Child>();
-  for (const name of GROUPS.flat()) servers.set(name, await Child.start('server', name));
-  const client = await Child.start('client');
+  for (const name of GROUPS.flat()) servers.set(name, await Child.start('measured', 'server', name));
+  const client = await Child.start('beside', 'client');
   const ask = async (name: string): Promise<number> => {
     const server = servers.get(name)!;
     const before = await server.ask<ServerFigures>('figures');

@@ -63,7 +63,7 @@ export async function measureRequests({ rounds, sliceMs, windows, only }: Reques
   for (const { server, broker } of contenders) {
     if (!running.has(server)) running.set(server, await start(server, broker));
   }
-  const load = await Child.start('load');
+  const load = await Child.start('beside', 'load');
   const results: Record<string, unknown> = {};
   for (const window of windows) {
     for (const { server, wire } of contenders) await warmUp(load, running.get(server)!, wire, window);
@@ -93,9 +93,9 @@ function isPossible({ name, broker }: Contender): boolean {
 }
 
 async function start(server: string, brokerName?: BrokerName): Promise<Running> {
-  if (brokerName === undefined) return { server: await Child.start('server', server) };
-  const broker = await Child.start('broker', brokerName);
-  return { server: await Child.start('server', server, String(broker.port)), broker };
+  if (brokerName === undefined) return { server: await Child.start('measured', 'server', server) };
+  const broker = await Child.start('beside', 'broker', brokerName);
+  return { server: await Child.start('measured', 'server', server, String(broker.port)), broker };
 }
 
 /** Until the code of a server is compiled: slow ones take longer to answer as many requests. */

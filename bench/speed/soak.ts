@@ -5,8 +5,8 @@ import type { ServerFigures } from './server.js';
 
 /** One server with limits, as busy as it can be: what it holds, and how steady it is, minute by minute. */
 export async function measureSoak(seconds: number): Promise<object> {
-  const server = await Child.start('server', 'ours, batch driver, limits set');
-  const load = await Child.start('load');
+  const server = await Child.start('measured', 'server', 'ours, batch driver, limits set');
+  const load = await Child.start('beside', 'load');
   await server.ask<ServerFigures>('watch the loop');
   const order: LoadOrder = {
     kind: 'requests',

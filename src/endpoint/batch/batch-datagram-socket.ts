@@ -140,10 +140,13 @@ export class BatchDatagramSocket implements DatagramSocket {
 
   #read(): void {
     const { incoming } = this.memory;
-    incoming.expectAny();
     const count = this.libc.recvmmsg(this.#descriptor.fd, incoming.headerAt(0), SLOTS, MSG_DONTWAIT, 0n);
     if (count < 0) return this.#failedToRead();
-    this.#batch = this.#copyOut(count);
+    try {
+      this.#batch = this.#copyOut(count);
+    } finally {
+      incoming.expectAny(count);
+    }
     this.#handed = 0;
     this.#handOn();
   }
@@ -156,9 +159,13 @@ export class BatchDatagramSocket implements DatagramSocket {
     try {
       this.events.onDatagrams(this.#batch.slice(begin, this.#handed));
     } finally {
-      afterPromises(this.#handOn);
+      // Not queueMicrotask(): it makes an AsyncResource each time, 2 % of a request that is alone.
+      void NOW.then(this.#onRest);
     }
   };
+
+  /** Behind all promises that are ready now, also those that they make ready. */
+  readonly #onRest = (): void => process.nextTick(this.#handOn);
 
   #endBatch(): void {
     const isFull = this.#batch.length === SLOTS;
@@ -247,10 +254,7 @@ export class BatchDatagramSocket implements DatagramSocket {
   }
 }
 
-/** Calls a task in this turn, when all promises that are ready have run. */
-function afterPromises(task: () => void): void {
-  queueMicrotask(() => process.nextTick(task));
-}
+const NOW = Promise.resolve();
 
 const READ: Interest = { readable: true, writable: false };
 const READ_AND_WRITE: Interest = { readable: true, writable: true };

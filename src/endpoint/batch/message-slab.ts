@@ -62,9 +62,9 @@ export class MessageSlab {
     return this.#headerAddresses[index] as bigint;
   }
 
-  /** Gives all of their room to the next messages that come. */
-  expectAny(): void {
-    for (let index = 0; index < SLOTS; index++) {
+  /** Gives the first messages, into which the kernel has written, all of their room again. */
+  expectAny(count: number): void {
+    for (let index = 0; index < count; index++) {
       const header = index * HEADER_WORDS;
       this.#headers[header + NAME_LENGTH] = SOCKADDR_IN6.size;
       this.#headers[header + FLAGS] = 0;
@@ -118,7 +118,7 @@ export class MessageSlab {
       controls[control + CMSG.level / 4] = SOL_UDP;
       controls[control + CMSG.type / 4] = UDP_SEGMENT;
     }
-    this.expectAny();
+    this.expectAny(SLOTS);
   }
 }
 

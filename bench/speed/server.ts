@@ -104,8 +104,8 @@ const LIMITS: ThrottledUdpTransportOptions = {
   perPeer: { upload: '1 GB/s', download: '1 GB/s' },
 };
 
-/** As on a kernel that does not cut. */
-const withoutSegments: UdpEnvironment = {
+/** As on a kernel that does not cut. Its classes are those of the sources, which to TypeScript are others. */
+const withoutSegments = {
   ...systemEnvironment,
   createSocket: async (options, events) => {
     const libc = await loadLibc();
@@ -113,7 +113,7 @@ const withoutSegments: UdpEnvironment = {
       level === SOL_UDP ? -1 : libc.setsockopt(fd, level, ...rest);
     return new BatchDatagramSocket({ ...libc, setsockopt }, threadMemory(libc), options, events);
   },
-};
+} satisfies typeof systemEnvironment as unknown as UdpEnvironment;
 
 let bareEvents = 0;
 

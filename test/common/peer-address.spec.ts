@@ -15,7 +15,7 @@ describe('PeerAddress', () => {
     ['::1.2.3.4', { address: '::1.2.3.4', family: 'IPv6', key: '[::1.2.3.4]:3000' }],
     ['::ffff:0:1.2.3.4', { address: '::ffff:0:1.2.3.4', family: 'IPv6', key: '[::ffff:0:1.2.3.4]:3000' }],
   ])('of %s', (address, fields) => {
-    expect(PeerAddress.of(address, 3000)).toEqual({ ...fields, port: 3000 });
+    expect(PeerAddress.of(address, 3000)).toMatchObject({ ...fields, port: 3000 });
   });
 
   it('is written as its key', () => {

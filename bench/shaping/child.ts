@@ -37,7 +37,8 @@ export function heapAfterGc(): number {
   // Finalizers free more in the second round.
   gc();
   gc();
-  return process.memoryUsage().heapUsed;
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
 }
 
 /**

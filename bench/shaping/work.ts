@@ -39,6 +39,7 @@ export function createShaper({
     queue: resolveQueue({ maxBytes: '4 GB', maxDatagrams: 1e6, maxPeerBytes: '4 GB', ...queue }, 'queue'),
     peers: resolvePerPeer(perPeer, 'perPeer').upload,
     classes: DEFAULT_TERMS,
+    seed: 1,
   };
   return new FairShaper(terms, 0, () => {});
 }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Packet } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import { DEFAULT_RANK, type ClassRank } from '../common/traffic-class.js';
@@ -59,7 +60,7 @@ export class Downlink {
     const peers = options.perPeer.download;
     this.#figures = new DirectionFigures(peers.keyOf);
     this.#gate = new DownloadGate(
-      { bandwidth, queue, peers, classes: DEFAULT_TERMS },
+      { bandwidth, queue, peers, classes: DEFAULT_TERMS, seed: randomInt(2 ** 32) },
       onLimit,
       scheduler.now(),
       (datagram, reason) => this.drop(datagram, reason),

@@ -194,7 +194,7 @@ class PeerHandle extends LimitHandle implements PeerThrottle {
 
   stats(): PeerStats {
     const { shaper, figures, scheduler } = this.parts;
-    const peer = shaper.peers.get(this.key);
+    const peer = shaper.peers.get(this.key, scheduler.now());
     return Object.freeze({
       ...figures.ofPeer(this.key),
       ...this.limitStats(peer?.limit),
@@ -204,7 +204,7 @@ class PeerHandle extends LimitHandle implements PeerThrottle {
 
   protected override get bandwidth(): Bandwidth {
     const { peers } = this.parts.shaper;
-    return peers.get(this.key)?.limit.bandwidth ?? peers.bandwidth;
+    return peers.pinned(this.key)?.limit.bandwidth ?? peers.bandwidth;
   }
 
   protected override adjust(change: LimitChange, nowMs: number): void {

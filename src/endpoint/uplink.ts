@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { ClassRank } from '../common/traffic-class.js';
 import { RESERVE } from '../shaping/backlog.js';
@@ -71,7 +72,7 @@ export class Uplink {
     const { upload: bandwidth, queue, perPeer, trafficClasses: classes } = options;
     this.#figures = new DirectionFigures(perPeer.upload.keyOf);
     this.#shaper = new FairShaper(
-      { bandwidth, queue, peers: perPeer.upload, classes },
+      { bandwidth, queue, peers: perPeer.upload, classes, seed: randomInt(2 ** 32) },
       scheduler.now(),
       (item, reason) => (reason === 'unwanted' ? this.#refuse(item, reason) : this.#lose(item, reason)),
     );
@@ -249,10 +250,8 @@ export class Uplink {
       return new QueueOverflowError(peer, this.#underWayBytes, maxBytes, this.#underWay);
     }
     const shaper = this.#shaper;
-    const ofPeer = shaper.backlogOfPeer(
-      shaper.peers.get(shaper.peers.keyOf(peer)),
-      this.parts.scheduler.now(),
-    );
+    const nowMs = this.parts.scheduler.now();
+    const ofPeer = shaper.backlogOfPeer(shaper.peers.awake(peer, nowMs), nowMs);
     return ofPeer.queuedBytes + bytes > maxPeerBytes
       ? new QueueOverflowError(peer, ofPeer.queuedBytes, maxPeerBytes, ofPeer.queuedDatagrams)
       : new QueueOverflowError(peer, shaper.queuedBytes, maxBytes, shaper.queuedDatagrams);

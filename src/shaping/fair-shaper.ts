@@ -46,6 +46,8 @@ export interface ShaperTerms {
   readonly peers: PeerLimits;
   /** By rank. */
   readonly classes: readonly ClassTerms[];
+  /** 32 random bits, so that nobody can choose which peers share a limit. */
+  readonly seed: number;
 }
 
 /**
@@ -69,11 +71,11 @@ export class FairShaper<T extends Shaped> {
 
   /** @param onDrop takes a queued datagram that is dropped to make room, or by active queue management */
   constructor(terms: ShaperTerms, nowMs: number, onDrop: (item: T, reason: QueueDropReason) => void) {
-    const { bandwidth, queue, peers, classes } = terms;
+    const { bandwidth, queue, peers, classes, seed } = terms;
     this.#latestMs = nowMs;
     this.#limit = new Limit(bandwidth, nowMs);
     this.#turns = new ClassTurns(classes, bandwidth, nowMs, (flow) => this.#retire(flow));
-    this.#peers = new PeerTable(peers, nowMs);
+    this.#peers = new PeerTable(peers, nowMs, seed);
     this.#queue = queue;
     this.#backlog = new Backlog(queue);
     this.#waiting = new WaitingTime(this.#limit, this.#backlog);
@@ -84,9 +86,11 @@ export class FairShaper<T extends Shaped> {
   offer(item: T, clockMs: number): Verdict {
     const nowMs = this.#timeOf(clockMs);
     if (!(item.bytes >= 0)) throw new RangeError(`bytes must be 0 or more, got ${item.bytes}`);
-    const peer = this.#peers.find(item.peer, nowMs);
-    if (this.#tryPass(item, peer, nowMs)) return 'pass';
-    return this.#enqueue(item, peer ?? this.#peers.obtain(item.peer, nowMs), nowMs);
+    if (this.#tryPass(item, nowMs)) return 'pass';
+    const peer = this.#peers.obtain(item.peer, nowMs);
+    const verdict = this.#enqueue(item, peer, nowMs);
+    if (!peer.hasFlows) this.#peers.rest(peer);
+    return verdict;
   }
 
   /** The next datagram that may go now, its bytes taken; `undefined` when none may. */
@@ -223,8 +227,8 @@ export class FairShaper<T extends Shaped> {
 
   /** Gives a peer the limit of all others again. */
   resetPeer(key: string, clockMs: number): void {
-    const peer = this.#peers.get(key);
-    if (peer === undefined || !this.#peers.isPinned(peer)) return;
+    const peer = this.#peers.pinned(key);
+    if (peer === undefined) return;
     this.adjust(peer.limit, (_, nowMs) => this.#peers.unpin(peer, nowMs), clockMs);
   }
 
@@ -234,8 +238,7 @@ export class FairShaper<T extends Shaped> {
    * @returns milliseconds; a pause is not counted
    */
   backlogMs(path: Pick<Shaped, 'peer' | 'rank' | 'limit'>, clockMs: number): number {
-    const peer = this.#peers.find(path.peer, this.#timeOf(clockMs));
-    return this.#waiting.ofReply(path, peer);
+    return this.#waiting.ofReply(path, this.#peers.awake(path.peer, this.#timeOf(clockMs)));
   }
 
   /** The peers with their limits. */
@@ -301,7 +304,7 @@ export class FairShaper<T extends Shaped> {
   protected tryPassAlone(item: T, clockMs: number): boolean {
     const nowMs = this.#timeOf(clockMs);
     if (!(item.bytes >= 0)) throw new RangeError(`bytes must be 0 or more, got ${item.bytes}`);
-    return this.#tryPass(item, this.#peers.find(item.peer, nowMs), nowMs);
+    return this.#tryPass(item, nowMs);
   }
 
   /** The clock, except that it never goes back: a peer met after a step back must not live through that time twice. */
@@ -310,22 +313,21 @@ export class FairShaper<T extends Shaped> {
     return this.#latestMs;
   }
 
-  #tryPass(item: T, peer: Peer | undefined, nowMs: number): boolean {
-    if (this.#backlog.datagrams > 0 && !this.#isFirst(item, peer, nowMs)) return false;
+  #tryPass(item: T, nowMs: number): boolean {
+    if (this.#backlog.datagrams > 0 && !this.#isFirst(item, nowMs)) return false;
     const { bytes, limit } = item;
     if (!this.#limit.conforms(bytes, nowMs)) return false;
     if (limit !== undefined && !limit.conforms(bytes, nowMs)) return false;
-    if (peer !== undefined) {
-      if (!peer.limit.conforms(bytes, nowMs)) return false;
-      peer.limit.debit(bytes);
-    }
+    // The last to be asked: it takes them.
+    if (!this.#peers.tryTake(item.peer, bytes, nowMs)) return false;
     limit?.debit(bytes);
     this.#limit.debit(bytes);
     return true;
   }
 
   /** Whether nobody that could go waits before it. */
-  #isFirst({ rank, limit }: T, peer: Peer | undefined, nowMs: number): boolean {
+  #isFirst({ peer: address, rank, limit }: T, nowMs: number): boolean {
+    const peer = this.#peers.awake(address, nowMs);
     if (limit?.lot !== undefined || peer?.limit.lot !== undefined) return false;
     if (peer?.flow(rank, limit)?.isEmpty === false) return false;
     return this.#turns.next(nowMs) === undefined;

@@ -18,6 +18,19 @@ export class Limit {
     this.#peak = bandwidth.peak === undefined ? undefined : new TokenBucket(bandwidth.peak, nowMs);
   }
 
+  /** Takes the bytes of a datagram if it conforms. @returns whether it did */
+  tryTake(bytes: number, nowMs: number): boolean {
+    if (!this.conforms(bytes, nowMs)) return false;
+    this.debit(bytes);
+    return true;
+  }
+
+  /** Makes it what another limit of the same bandwidth had come to, by {@link lastTokens} and the others. */
+  restore(tokens: number, peakTokens: number, lastMs: number): void {
+    this.#bucket.restore(tokens, lastMs);
+    this.#peak?.restore(peakTokens, lastMs);
+  }
+
   /** Takes the bytes of a datagram that has been found to conform on its whole path. */
   debit(bytes: number): void {
     this.#bucket.debit(bytes);
@@ -110,6 +123,17 @@ export class Limit {
   /** When it was last asked, monotonic milliseconds. */
   get lastAskedMs(): number {
     return this.#bucket.lastMs;
+  }
+
+  /** Bytes that could pass then. */
+  get lastTokens(): number {
+    return this.#bucket.tokens;
+  }
+
+  /** The same by its `peakRate`; 0 without one. */
+  get lastPeakTokens(): number {
+    this.#peak?.advance(this.#bucket.lastMs);
+    return this.#peak?.tokens ?? 0;
   }
 }
 

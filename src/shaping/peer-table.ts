@@ -5,6 +5,7 @@ import type { Bandwidth } from './bandwidth.options.js';
 import { Flow } from './flow.js';
 import { Limit, type HandlerLimit } from './limit.js';
 import type { PeerLimits } from './per-peer.options.js';
+import { KnownPeers } from './known-peers.js';
 import type { Shaped } from './shaped.js';
 import type { ClassRank } from '../common/traffic-class.js';
 
@@ -18,7 +19,8 @@ export class Peer implements HeapEntry {
   #others: readonly Flow[] | undefined;
 
   constructor(
-    readonly key: string,
+    /** Under which {@link PeerTable} remembers it; {@link NOBODY} of those that stand for many. */
+    readonly number: number,
     /** What it gets in relation to others. */
     readonly weight: number,
     public limit: Limit,
@@ -72,55 +74,87 @@ export class Peer implements HeapEntry {
  * have not proved themselves.
  *
  * A peer that owes nothing and has nothing queued is no different from a stranger, so it can be forgotten at no
- * loss; one that owes bytes never is, and strangers who find no room share one limit.
+ * loss; one that owes bytes never is, and strangers who find no room share one limit. One of whom nothing waits is at
+ * rest: a row of figures, and no object.
  */
 export class PeerTable {
-  readonly #peers = new Map<string, Peer>();
+  /** All that are remembered; the limits of those that are awake are elsewhere. */
+  readonly #known: KnownPeers;
+  /** Those that are not at rest, by number: something of them waits, or they are pinned. */
+  readonly #awake: (Peer | undefined)[] = [];
   /** Peers with a limit that was set for them alone. */
   readonly #pinned = new Set<Peer>();
   readonly #unlimited: Limit | undefined;
+  /** What the limit of one at rest is loaded into, while it is asked. */
+  readonly #loaded: Limit;
   readonly #strangers: Peer;
   /** By hash of the address; each with the limit of one peer, all of them with the turn of one. */
   readonly #unproven: (Peer | undefined)[] = [];
-  #sweep: MapIterator<Peer> | undefined;
+  #swept = 0;
 
+  /** @param seed see {@link KnownPeers} */
   constructor(
     private readonly limits: PeerLimits,
     nowMs: number,
+    seed: number,
   ) {
     const { bandwidth } = limits;
+    this.#known = new KnownPeers(seed);
     const isUnlimited = bandwidth.rateBytesPerSecond === Infinity && bandwidth.peak === undefined;
+    this.#loaded = new Limit(bandwidth, nowMs);
     // Without limits there is nothing to tell apart, and nothing to remember of a peer.
-    this.#unlimited = isUnlimited ? new Limit(bandwidth, nowMs) : undefined;
-    this.#strangers = new Peer('', 1, this.#freshLimit(nowMs));
+    this.#unlimited = isUnlimited ? this.#loaded : undefined;
+    this.#strangers = new Peer(NOBODY, 1, this.#freshLimit(nowMs));
   }
 
-  /** The peer of an address; `undefined` where it has neither a limit nor anything queued. */
-  find(address: PeerAddress, nowMs: number): Peer | undefined {
-    if (this.#unlimited !== undefined && this.#peers.size === 0 && !this.#hasUnproven) return undefined;
+  /** Takes the bytes of a datagram from the limit of its peer, which is remembered from then on. @returns whether they conform */
+  tryTake(address: PeerAddress, bytes: number, nowMs: number): boolean {
+    if (this.#unlimited !== undefined && this.#pinned.size === 0) return true;
     const key = this.limits.keyOf(address);
-    if (this.limits.isProven?.(address) === false) return this.#unprovenPeer(key, nowMs);
-    return (
-      this.#peers.get(key) ?? (this.#unlimited === undefined ? this.#add(key, address, nowMs) : undefined)
-    );
+    if (this.#isUnproven(address)) return this.#unprovenPeer(key, nowMs).limit.tryTake(bytes, nowMs);
+    let number = this.#known.find(key);
+    if (number === NOBODY && this.#unlimited !== undefined) return true;
+    if (number === NOBODY) number = this.#add(key, address, nowMs);
+    if (number === NOBODY) return this.#strangers.limit.tryTake(bytes, nowMs);
+    const awake = this.#awake[number];
+    if (awake !== undefined) return awake.limit.tryTake(bytes, nowMs);
+    this.#known.load(number, this.#loaded);
+    if (!this.#loaded.tryTake(bytes, nowMs)) return false;
+    this.#known.store(number, this.#loaded);
+    return true;
   }
 
-  /** The peer of an address, made when there is none. */
+  /** The peer of an address, if anything of it waits, or it is pinned. */
+  awake(address: PeerAddress, nowMs: number): Peer | undefined {
+    const key = this.limits.keyOf(address);
+    if (this.#isUnproven(address)) return this.#unprovenPeer(key, nowMs);
+    const number = this.#known.find(key);
+    if (number !== NOBODY) return this.#awake[number];
+    // Whether there would be room for it is not known before it is added; if there is, it has a turn of its own.
+    return this.#isFull ? this.#strangers : undefined;
+  }
+
+  /** The peer of an address, made when there is none. To be given back by {@link rest} if nothing of it is queued. */
   obtain(address: PeerAddress, nowMs: number): Peer {
     const key = this.limits.keyOf(address);
-    if (this.limits.isProven?.(address) === false) return this.#unprovenPeer(key, nowMs);
-    return this.#peers.get(key) ?? this.#add(key, address, nowMs);
+    if (this.#isUnproven(address)) return this.#unprovenPeer(key, nowMs);
+    const number = this.#obtain(key, address, nowMs);
+    return number === NOBODY ? this.#strangers : this.#wake(number, nowMs);
   }
 
   /** To be called when the last flow of a peer has gone. */
   rest(peer: Peer): void {
-    const hasLimit = this.#unlimited === undefined || this.#pinned.has(peer);
-    if (!hasLimit && this.#peers.get(peer.key) === peer) this.#peers.delete(peer.key);
+    const { number } = peer;
+    if (number === NOBODY || this.#pinned.has(peer) || this.#awake[number] !== peer) return;
+    this.#awake[number] = undefined;
+    if (this.#unlimited === undefined) this.#known.store(number, peer.limit);
+    else this.#known.remove(number);
   }
 
-  /** The peer of a key, as `find` would give it, without making one. */
-  get(key: string): Peer | undefined {
-    return this.#peers.get(key);
+  /** What a peer has come to, by its key, to look at. */
+  get(key: string, nowMs: number): Peer | undefined {
+    const number = this.#known.find(key);
+    return number === NOBODY ? undefined : (this.#awake[number] ?? this.#peerOf(number, nowMs));
   }
 
   /**
@@ -129,15 +163,19 @@ export class PeerTable {
    * @returns `undefined` when the table has no room for one more
    */
   pin(key: string, nowMs: number): Peer | undefined {
-    let peer = this.#peers.get(key);
-    if (peer === undefined) {
-      if (!this.#makeRoom(nowMs)) return undefined;
-      peer = new Peer(key, 1, this.#freshLimit(nowMs));
-      this.#peers.set(key, peer);
-    }
+    const number = this.#obtain(key, undefined, nowMs);
+    if (number === NOBODY) return undefined;
+    const peer = this.#wake(number, nowMs);
     if (peer.limit === this.#unlimited) peer.limit = new Limit(this.limits.bandwidth, nowMs);
     this.#pinned.add(peer);
     return peer;
+  }
+
+  /** The peer of a key, if it is pinned. */
+  pinned(key: string): Peer | undefined {
+    const number = this.#known.find(key);
+    const peer = number === NOBODY ? undefined : this.#awake[number];
+    return peer !== undefined && this.#pinned.has(peer) ? peer : undefined;
   }
 
   /** The peer has the limit of all others again, and may be forgotten. */
@@ -148,13 +186,9 @@ export class PeerTable {
     if (!peer.hasFlows) this.rest(peer);
   }
 
-  isPinned(peer: Peer): boolean {
-    return this.#pinned.has(peer);
-  }
-
   /** Peers that are remembered. */
   get size(): number {
-    return this.#peers.size;
+    return this.#known.size;
   }
 
   get bandwidth(): Bandwidth {
@@ -165,51 +199,69 @@ export class PeerTable {
     return this.limits.keyOf(address);
   }
 
-  #add(key: string, address: PeerAddress, nowMs: number): Peer {
-    if (!this.#makeRoom(nowMs)) return this.#strangers;
-    const peer = new Peer(key, this.limits.weightOf(address), this.#freshLimit(nowMs));
-    this.#peers.set(key, peer);
-    return peer;
-  }
-
-  get #hasUnproven(): boolean {
-    return this.#unproven.length > 0;
+  #isUnproven(address: PeerAddress): boolean {
+    return this.limits.isProven?.(address) === false;
   }
 
   #unprovenPeer(key: string, nowMs: number): Peer {
     const slot = hashOfText(key) % UNPROVEN_SLOTS;
-    return (this.#unproven[slot] ??= new Peer('', UNPROVEN_WEIGHT, this.#freshLimit(nowMs)));
+    return (this.#unproven[slot] ??= new Peer(NOBODY, UNPROVEN_WEIGHT, this.#freshLimit(nowMs)));
   }
 
   #freshLimit(nowMs: number): Limit {
     return this.#unlimited ?? new Limit(this.limits.bandwidth, nowMs);
   }
 
+  get #isFull(): boolean {
+    return this.#known.size >= this.limits.maxPeers;
+  }
+
+  /** @returns its number; {@link NOBODY} when there is no room */
+  #obtain(key: string, address: PeerAddress | undefined, nowMs: number): number {
+    const number = this.#known.find(key);
+    return number === NOBODY ? this.#add(key, address, nowMs) : number;
+  }
+
+  /** As {@link #obtain}, for one that is not known. */
+  #add(key: string, address: PeerAddress | undefined, nowMs: number): number {
+    this.#makeRoom(nowMs);
+    if (this.#isFull) return NOBODY;
+    const weight = address === undefined ? 1 : this.limits.weightOf(address);
+    const number = this.#known.add(key, weight, this.#freshLimit(nowMs));
+    this.#awake[number] = undefined;
+    return number;
+  }
+
+  #wake(number: number, nowMs: number): Peer {
+    return (this.#awake[number] ??= this.#peerOf(number, nowMs));
+  }
+
+  #peerOf(number: number, nowMs: number): Peer {
+    const limit = this.#freshLimit(nowMs);
+    if (limit !== this.#unlimited) this.#known.load(number, limit);
+    return new Peer(number, this.#known.weightOf(number), limit);
+  }
+
   /** Forgets whom it comes across on its way round; more of them when the table is full. */
-  #makeRoom(nowMs: number): boolean {
-    const isFull = this.#peers.size >= this.limits.maxPeers;
-    for (let left = isFull ? LOOKS_WHEN_FULL : LOOKS; left > 0; left--) {
-      const peer = this.#nextInSweep();
-      if (peer === undefined) break;
-      if (this.#isForgettable(peer, isFull ? 0 : this.limits.idleTtlMs, nowMs)) this.#peers.delete(peer.key);
+  #makeRoom(nowMs: number): void {
+    const idleMs = this.#isFull ? 0 : this.limits.idleTtlMs;
+    const looks = Math.min(this.#isFull ? LOOKS_WHEN_FULL : LOOKS, this.#known.end);
+    for (let look = 0; look < looks; look++) {
+      const number = this.#swept < this.#known.end ? this.#swept : 0;
+      this.#swept = number + 1;
+      if (this.#known.has(number) && this.#isForgettable(number, idleMs, nowMs)) this.#known.remove(number);
     }
-    return this.#peers.size < this.limits.maxPeers;
   }
 
-  #nextInSweep(): Peer | undefined {
-    let step = this.#sweep?.next();
-    if (step === undefined || step.done === true) {
-      this.#sweep = this.#peers.values();
-      step = this.#sweep.next();
-    }
-    return step.done === true ? undefined : step.value;
-  }
-
-  #isForgettable(peer: Peer, idleMs: number, nowMs: number): boolean {
-    const isIdle = nowMs - peer.limit.lastAskedMs >= idleMs;
-    return isIdle && !peer.hasFlows && !this.#pinned.has(peer) && peer.limit.isAsNew(nowMs);
+  #isForgettable(number: number, idleMs: number, nowMs: number): boolean {
+    if (nowMs - this.#known.askedMs(number) < idleMs || this.#awake[number] !== undefined) return false;
+    this.#known.load(number, this.#loaded);
+    return this.#loaded.isAsNew(nowMs);
   }
 }
+
+/** The number of those that are not remembered. */
+const NOBODY = -1;
 
 // Enough that a newcomer seldom shares a limit with another one, few enough to be no help to forged addresses.
 const UNPROVEN_SLOTS = 16;

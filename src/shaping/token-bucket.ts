@@ -62,6 +62,12 @@ export class TokenBucket {
     return true;
   }
 
+  /** Makes it what another bucket of the same bandwidth had come to. */
+  restore(tokens: number, lastMs: number): void {
+    this.#tokens = tokens;
+    this.#lastMs = lastMs;
+  }
+
   /** Takes bytes without asking: for a datagram that has been found to conform at this instant. */
   debit(bytes: number): void {
     if (this.#shape.bytesPerMs !== Infinity) this.#tokens -= bytes;

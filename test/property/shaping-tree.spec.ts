@@ -193,9 +193,9 @@ class Rehearsal {
 
   #reset(no: number): void {
     const { peers } = this.#shaper;
-    const peer = peers.get(peerNo(no).address);
-    if (peer === undefined || !peers.isPinned(peer)) return;
-    this.#shaper.resetPeer(peer.key, this.#scheduler.now());
+    const key = peerNo(no).address;
+    if (peers.pinned(key) === undefined) return;
+    this.#shaper.resetPeer(key, this.#scheduler.now());
     this.#ledger(`peer ${no}`).resume();
     this.#ledger(`peer ${no}`).setLimit(this.scene.perPeer);
     this.#loop.aim();

@@ -41,7 +41,8 @@ describe('FlowLine', () => {
 function create(...names: string[]) {
   const line = new FlowLine();
   const flows = names.map((name) => {
-    const flow = new Flow(new Peer(name, 1, new Limit(UNLIMITED, 0)), 1, undefined);
+    const number = name.charCodeAt(0);
+    const flow = new Flow(new Peer(number, 1, new Limit(UNLIMITED, 0)), 1, undefined);
     line.push(flow);
     return flow;
   });
@@ -51,7 +52,7 @@ function create(...names: string[]) {
 function drain(line: FlowLine): string {
   let names = '';
   for (let flow = line.first; flow !== undefined; flow = line.first) {
-    names += flow.peer.key;
+    names += String.fromCharCode(flow.peer.number);
     line.remove(flow);
   }
   return names;

@@ -46,6 +46,7 @@ export const TERMS: ShaperTerms = {
   },
   peers: NO_PEER_LIMITS,
   classes: DEFAULT_TERMS,
+  seed: 1,
 };
 
 export function createShaper(

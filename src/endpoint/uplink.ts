@@ -30,7 +30,7 @@ import { DirectionThrottle } from './throttle.js';
 /** Told what became of a datagram: `left` or `dropped`, exactly once. */
 export interface Fate {
   /**
-   * Asked at the last instant, perhaps twice, whether it is still wanted; its bytes, though not their number,
+   * Asked at the last instant whether it is still wanted; its bytes, though not their number,
    * may be changed then. `false` drops it with a {@link NobodyWaitsError}.
    */
   leaving?(nowMs: number): boolean;
@@ -104,7 +104,7 @@ export class Uplink {
     if (this.#isClosed) this.#abandon(outbound);
     else if (data.length > this.options.maxDatagramSize) this.#refuse(outbound, 'too-large');
     else if (this.#isKernelBehind(outbound)) this.#refuse(outbound, 'overflow');
-    else if (passage.isUnmetered) this.#transmit([outbound], this.parts.scheduler.now());
+    else if (passage.isUnmetered) this.#transmitOne(outbound, this.parts.scheduler.now());
     else this.#offer(outbound);
     return outbound;
   }
@@ -160,31 +160,32 @@ export class Uplink {
   #offer(outbound: Outbound): void {
     const nowMs = this.parts.scheduler.now();
     const verdict = this.#shaper.offer(outbound, nowMs);
-    if (verdict === 'pass') this.#transmit([outbound], nowMs);
+    if (verdict === 'pass') this.#transmitOne(outbound, nowMs);
     else if (verdict === 'queued') this.#loop.aim();
     else if (verdict === 'dropped') this.#lose(outbound, 'overflow');
     else this.#refuse(outbound, verdict);
   }
 
   #transmit(released: readonly Outbound[], nowMs: number): void {
-    const batch = this.#wanted(released, nowMs);
-    this.#underWay += batch.length;
-    for (const { bytes } of batch) this.#underWayBytes += bytes;
-    // What the kernel had no room for goes first.
-    const isClear = this.#retry.waiting === 0;
-    const sendable = isClear ? batch : batch.filter((outbound) => !this.#retry.joinLine(outbound));
-    if (sendable.length > 0) this.parts.transmit(sendable);
+    const batch = released.filter((outbound) => this.#mayLeave(outbound, nowMs));
+    if (batch.length > 0) this.parts.transmit(batch);
     this.#losses.relieved();
   }
 
-  /** What is still wanted; the rest is dropped. */
-  #wanted(released: readonly Outbound[], nowMs: number): readonly Outbound[] {
-    if (released.every((outbound) => outbound.isWanted(nowMs))) return released;
-    return released.filter((outbound) => {
-      if (outbound.isWanted(nowMs)) return true;
+  #transmitOne(outbound: Outbound, nowMs: number): void {
+    if (this.#mayLeave(outbound, nowMs)) this.parts.transmit([outbound]);
+    this.#losses.relieved();
+  }
+
+  /** Whether a datagram goes to the kernel now: it is still wanted, and none waits that the kernel had no room for. */
+  #mayLeave(outbound: Outbound, nowMs: number): boolean {
+    if (!outbound.isWanted(nowMs)) {
       this.#refuse(outbound, 'unwanted');
       return false;
-    });
+    }
+    this.#underWay++;
+    this.#underWayBytes += outbound.bytes;
+    return !this.#retry.joinLine(outbound);
   }
 
   readonly #onDone = (outbound: Outbound, error: Error | undefined): void => {

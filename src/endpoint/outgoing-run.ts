@@ -1,5 +1,6 @@
 import type { PeerAddress } from '../common/peer-address.js';
-import { SegmentEncoder, segmentOverhead } from '../codec/frame-codec.js';
+import { segmentOverhead } from '../codec/frame-layout.js';
+import { SegmentEncoder } from '../codec/segment-encoder.js';
 import type { DeliveryRoom } from '../exchange/delivery-budget.js';
 import type { Blocked, PeerPath } from '../exchange/peer-path.js';
 import { SegmentSender } from '../exchange/segment-sender.js';
@@ -122,8 +123,9 @@ export class OutgoingRun extends Timed implements Blocked {
   }
 
   /** A segment has left, or will never. */
-  onSegmentFate(segment: Segment, error: Error | undefined, nowMs: number): void {
+  onSegmentFate(segment: Segment, data: Uint8Array, error: Error | undefined, nowMs: number): void {
     if (this.#isOver) return;
+    this.#encoder.left(data);
     if (error === undefined) this.#sender.onLeft(segment, nowMs);
     else if (error instanceof EndpointClosedError) return this.close(nowMs);
     else this.#sender.onDropped(segment, nowMs);
@@ -164,7 +166,7 @@ export class OutgoingRun extends Timed implements Blocked {
     if (this.#epoch === 0) this.#epoch = segment.isCopy ? path.firstEpoch : path.epoch;
     const ageMs = isAsking && segment.isCopy ? Math.ceil(nowMs - firstSentMs) : 0;
     const data = this.#encoder.encode(segment, isAsking ? this.#epoch : parts.epoch, ageMs);
-    const fate = new SegmentFate(this, segment, parts);
+    const fate = new SegmentFate(this, segment, data, parts);
     if (isAsking) parts.endpoint.post(data, name.peer, fate, name.passage);
     else parts.endpoint.answer(data, name.peer, fate, name.passage);
   }
@@ -186,6 +188,7 @@ class SegmentFate implements Fate {
   constructor(
     private readonly run: OutgoingRun,
     private readonly segment: Segment,
+    private readonly data: Uint8Array,
     private readonly parts: ExchangeParts,
   ) {}
 
@@ -194,10 +197,10 @@ class SegmentFate implements Fate {
   }
 
   left(nowMs: number): void {
-    this.run.onSegmentFate(this.segment, undefined, nowMs);
+    this.run.onSegmentFate(this.segment, this.data, undefined, nowMs);
   }
 
   dropped(error: Error): void {
-    this.run.onSegmentFate(this.segment, error, this.parts.scheduler.now());
+    this.run.onSegmentFate(this.segment, this.data, error, this.parts.scheduler.now());
   }
 }

@@ -1,12 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import {
-  decodeFrame,
-  encodeFrame,
-  isFrame,
-  SegmentEncoder,
-  segmentOverhead,
-} from '../../src/codec/frame-codec.js';
+import { decodeFrame, encodeFrame, isFrame } from '../../src/codec/frame-codec.js';
+import { segmentOverhead } from '../../src/codec/frame-layout.js';
 import type { Frame } from '../../src/codec/frame.js';
 import { MalformedDatagramError } from '../../src/codec/malformed-datagram.error.js';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
@@ -109,41 +104,6 @@ describe('frames', () => {
       payload: Buffer.from('0123456789'),
     };
     expect(encodeFrame(frame)).toHaveLength(10 + segmentOverhead(isAsking, isFirst));
-  });
-
-  it('of one run, however long, are bytes of their own', () => {
-    const encoder = new SegmentEncoder({ id: '0123456789abcdef', client: 'fedcba9876543210' });
-    const segments = Array.from({ length: 100 }, (_, seq) => ({
-      seq,
-      // One of five pieces, one of as many as its first piece does not tell, one of an empty piece, and so on.
-      messageBytes: seq % 10 === 0 ? 5 * (seq % 3 === 0 ? 1200 : seq) : undefined,
-      isLast: seq % 10 === 9,
-      isEnd: seq === 99,
-      wantsAck: seq % 7 === 0,
-      // Larger ones than before come too.
-      payload: Buffer.alloc(seq % 3 === 0 ? 1200 : 10 + seq, seq),
-    }));
-    const frames = segments.map((segment) => encoder.encode(segment, 7, segment.seq));
-    const head = { kind: 'segment', id: '0123456789abcdef', client: 'fedcba9876543210', epoch: 7 };
-    for (const [nth, segment] of segments.entries()) {
-      expect(decodeFrame(frames[nth] as Uint8Array)).toEqual({ ...head, ageMs: nth, ...segment });
-    }
-  });
-
-  it('share their memory with other pieces of their message, but not what is sent again, or is one piece', () => {
-    const encoder = new SegmentEncoder({ id: '0123456789abcdef', client: undefined });
-    const roomOf = (seq: number, bytes: number, messageBytes?: number): number => {
-      const flags = { isLast: false, isEnd: false, wantsAck: false };
-      const frame = encoder.encode({ seq, messageBytes, ...flags, payload: Buffer.alloc(bytes) }, 1, 0);
-      return frame.buffer.byteLength;
-    };
-    const first = roomOf(0, 1200, 2500);
-    const second = roomOf(1, 1200);
-    const again = roomOf(0, 1200, 2500);
-    const third = roomOf(2, 100);
-    expect([second, third]).toEqual([first, first]);
-    expect(first).toBe(3 * (1200 + segmentOverhead(false, true)));
-    expect([again, roomOf(3, 100, 100)]).toEqual([Buffer.poolSize, Buffer.poolSize]);
   });
 });
 

@@ -1,0 +1,115 @@
+import {
+  encodeHead,
+  END,
+  EPOCH_AT,
+  FIRST,
+  FLAGS_AT,
+  HEAD_BYTES,
+  headBytesOf,
+  LAST,
+  segmentOverhead,
+  WANTS_ACK,
+} from './frame-layout.js';
+import type { FrameHead, SegmentBody } from './frame.js';
+
+/**
+ * Writes the segments of one run, as {@link encodeFrame} does: what all of them begin with, once. A large message has
+ * hundreds, and ids are hexadecimal.
+ */
+export class SegmentEncoder {
+  readonly #head: Buffer;
+  /** Of the message that is being written: the last one has room for more. */
+  #rooms: Room[] = [];
+  /** Pieces of it that are still to come. */
+  #pieces = 0;
+  #nextSeq = 0;
+
+  constructor(run: Pick<FrameHead, 'id' | 'client'>) {
+    this.#head = Buffer.alloc(headBytesOf(run));
+    encodeHead('segment', run, this.#head);
+  }
+
+  /**
+   * @param ageMs of the asking side
+   * @returns exactly the frame's bytes, which nobody else writes to before they have {@link left}
+   */
+  encode(segment: SegmentBody, epoch: number, ageMs: number): Uint8Array {
+    const { seq, messageBytes, payload } = segment;
+    const head = this.#head;
+    const isAsking = head.length > HEAD_BYTES;
+    const overhead = segmentOverhead(isAsking, messageBytes !== undefined);
+    const bytes = this.#allocate(segment, overhead + payload.length);
+    bytes.set(head);
+    bytes[FLAGS_AT] = flagsOfSegment(segment);
+    bytes.writeUInt32BE(epoch, EPOCH_AT);
+    let at = head.length;
+    if (isAsking) at = bytes.writeUInt32BE(Math.min(Math.max(0, ageMs), 0xffffffff), at);
+    at = bytes.writeUInt32BE(seq, at);
+    if (messageBytes !== undefined) at = bytes.writeUInt32BE(messageBytes, at);
+    bytes.set(payload, at);
+    return bytes;
+  }
+
+  /** Nobody reads the bytes of a frame any more. */
+  left(frame: Uint8Array): void {
+    const room = this.#rooms.find(({ bytes }) => bytes.buffer === frame.buffer);
+    if (room !== undefined) room.underWay--;
+  }
+
+  /**
+   * For many pieces of a message at a time, and for more when those have left: Node's own pool holds six of them, and
+   * what it costs to get and to collect so much memory is a tenth of a large message. Of one message, so that a piece
+   * which waits for long keeps no others' room, and none is kept between messages.
+   */
+  #allocate({ seq, messageBytes, payload }: SegmentBody, bytes: number): Buffer {
+    const isCopy = seq < this.#nextSeq;
+    if (isCopy) return Buffer.allocUnsafe(bytes);
+    this.#nextSeq = seq + 1;
+    if (messageBytes !== undefined) {
+      this.#pieces = Math.ceil(messageBytes / payload.length);
+      this.#rooms = [];
+    }
+    let room = this.#rooms.at(-1);
+    if (room === undefined || room.used + bytes > room.bytes.length) {
+      if (!(this.#pieces > 1)) return Buffer.allocUnsafe(bytes);
+      room = this.#nextRoom(bytes);
+    }
+    const at = room.used;
+    room.used += bytes;
+    room.underWay++;
+    if (--this.#pieces <= 0) this.#rooms = [];
+    return room.bytes.subarray(at, room.used);
+  }
+
+  #nextRoom(pieceBytes: number): Room {
+    const bytes = Math.min(this.#pieces, PIECES_AT_ONCE) * pieceBytes;
+    const free = this.#rooms.findIndex((room) => room.underWay === 0 && room.bytes.length >= bytes);
+    const room: Room = (free < 0 ? undefined : this.#rooms.splice(free, 1)[0]) ?? {
+      bytes: Buffer.allocUnsafeSlow(bytes),
+      used: 0,
+      underWay: 0,
+    };
+    room.used = 0;
+    this.#rooms.push(room);
+    return room;
+  }
+}
+
+/** Memory for some pieces of a message. */
+interface Room {
+  readonly bytes: Buffer;
+  used: number;
+  /** Pieces in it that somebody may still read. */
+  underWay: number;
+}
+
+function flagsOfSegment({ messageBytes, isLast, isEnd, wantsAck }: SegmentBody): number {
+  return (
+    (messageBytes === undefined ? 0 : FIRST) |
+    (isLast ? LAST : 0) |
+    (isEnd ? END : 0) |
+    (wantsAck ? WANTS_ACK : 0)
+  );
+}
+
+const PIECES_AT_ONCE = 32;

@@ -52,8 +52,9 @@ export class SegmentEncoder {
 
   /** Nobody reads the bytes of a frame any more. */
   left(frame: Uint8Array): void {
-    const room = this.#rooms.find(({ bytes }) => bytes.buffer === frame.buffer);
-    if (room !== undefined) room.underWay--;
+    const { buffer } = frame;
+    // They leave in their order, as a rule: the first room it is.
+    for (const room of this.#rooms) if (room.buffer === buffer) return void room.underWay--;
   }
 
   /**
@@ -83,12 +84,8 @@ export class SegmentEncoder {
 
   #nextRoom(pieceBytes: number): Room {
     const bytes = Math.min(this.#pieces, PIECES_AT_ONCE) * pieceBytes;
-    const free = this.#rooms.findIndex((room) => room.underWay === 0 && room.bytes.length >= bytes);
-    const room: Room = (free < 0 ? undefined : this.#rooms.splice(free, 1)[0]) ?? {
-      bytes: Buffer.allocUnsafeSlow(bytes),
-      used: 0,
-      underWay: 0,
-    };
+    const at = this.#rooms.findIndex((room) => room.underWay === 0 && room.bytes.length >= bytes);
+    const [room = new Room(bytes)] = at < 0 ? [] : this.#rooms.splice(at, 1);
     room.used = 0;
     this.#rooms.push(room);
     return room;
@@ -96,11 +93,17 @@ export class SegmentEncoder {
 }
 
 /** Memory for some pieces of a message. */
-interface Room {
+class Room {
   readonly bytes: Buffer;
-  used: number;
+  readonly buffer: ArrayBufferLike;
+  used = 0;
   /** Pieces in it that somebody may still read. */
-  underWay: number;
+  underWay = 0;
+
+  constructor(bytes: number) {
+    this.bytes = Buffer.allocUnsafeSlow(bytes);
+    this.buffer = this.bytes.buffer;
+  }
 }
 
 function flagsOfSegment({ messageBytes, isLast, isEnd, wantsAck }: SegmentBody): number {

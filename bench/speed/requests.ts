@@ -40,12 +40,14 @@ interface Slice extends LoadResult {
 
 const CONTENDERS: readonly Contender[] = [
   { name: 'dgram JSON', server: 'dgram JSON', wire: 'plain' },
+  { name: 'dgram JSON, 64 peers', server: 'dgram JSON', wire: 'plain by many' },
   { name: 'dgram echo', server: 'dgram echo', wire: 'plain' },
   { name: 'ours', server: 'ours', wire: 'stamped' },
   { name: 'ours, limits set', server: 'ours, limits set', wire: 'stamped' },
   { name: 'ours, plain peers', server: 'ours', wire: 'plain' },
   { name: 'ours, batch driver', server: 'ours, batch driver', wire: 'stamped' },
   { name: 'ours, batch driver, limits set', server: 'ours, batch driver, limits set', wire: 'stamped' },
+  { name: 'ours, batch driver, 64 peers', server: 'ours, batch driver', wire: 'stamped by many' },
   { name: 'ours, batch driver, plain peers', server: 'ours, batch driver', wire: 'plain' },
   { name: 'Nest TCP', server: 'Nest TCP', wire: 'tcp' },
   { name: 'naive UDP strategy', server: 'naive UDP strategy', wire: 'plain' },

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { BROKERS, type BrokerName } from './brokers.js';
 import { freePort } from './free-port.js';
 import { installed } from './installed.js';
+import { keepOnOneProcessor } from './processors.js';
 
 /** What a broker has used since it started. */
 export interface BrokerFigures {
@@ -40,6 +41,8 @@ const TICKS_PER_SECOND = 100;
 
 const START_MS = 10_000;
 
+// Before the broker is there, which keeps to what its parent keeps to.
+keepOnOneProcessor(process.pid, 'beside');
 const name = process.argv[2] as BrokerName;
 const { program, args } = BROKERS[name];
 const file = installed(program);

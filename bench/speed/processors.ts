@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { installed } from './installed.js';
 
@@ -11,11 +11,13 @@ export type Side = 'measured' | 'beside';
  * nothing where Linux, `taskset` or a second processor is missing.
  */
 export function keepOnOneProcessor(pid: number, side: Side): void {
-  const [first, second] = processors;
+  const first = processors.at(0);
+  // The last: it is seldom a half of the same core.
+  const second = processors.length > 1 ? processors.at(-1) : undefined;
   const taskset = installed('taskset');
   if (first === undefined || second === undefined || taskset === undefined) return;
   const processor = side === 'measured' ? first : second;
-  execFileSync(taskset, ['-a', '-p', '-c', String(processor), String(pid)], { stdio: 'ignore' });
+  spawnSync(taskset, ['-a', '-p', '-c', String(processor), String(pid)]);
 }
 
 /** Numbers of those that this process may run on; none where the kernel does not tell. */

@@ -72,7 +72,10 @@ export class SegmentEncoder {
     }
     let room = this.#rooms.at(-1);
     if (room === undefined || room.used + bytes > room.bytes.length) {
-      if (!(this.#pieces > 1)) return Buffer.allocUnsafe(bytes);
+      if (!(this.#pieces > 1)) {
+        this.#rooms = [];
+        return Buffer.allocUnsafe(bytes);
+      }
       room = this.#nextRoom(bytes);
     }
     const at = room.used;

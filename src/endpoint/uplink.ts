@@ -30,7 +30,7 @@ import { DirectionThrottle } from './throttle.js';
 /** Told what became of a datagram: `left` or `dropped`, exactly once. */
 export interface Fate {
   /**
-   * Asked at the last instant whether it is still wanted; its bytes, though not their number,
+   * Asked at the last instant, perhaps twice, whether it is still wanted; its bytes, though not their number,
    * may be changed then. `false` drops it with a {@link NobodyWaitsError}.
    */
   leaving?(nowMs: number): boolean;

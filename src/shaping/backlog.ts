@@ -112,7 +112,7 @@ export class Backlog {
     ofClass.bytes = ofClass.datagrams === 0 ? 0 : ofClass.bytes + bytes;
     flow.queuedBytes = flow.queuedDatagrams === 0 ? 0 : flow.queuedBytes + bytes;
     if (limit !== undefined) limit.queuedBytes += bytes;
-    peer.queuedBytes += bytes;
+    peer.queuedBytes = peer.queuedDatagrams === 0 ? 0 : peer.queuedBytes + bytes;
     this.#weigh(peer);
   }
 

@@ -88,9 +88,13 @@ export class FairShaper<T extends Shaped> {
     if (!(item.bytes >= 0)) throw new RangeError(`bytes must be 0 or more, got ${item.bytes}`);
     if (this.#tryPass(item, nowMs)) return 'pass';
     const peer = this.#peers.obtain(item.peer, nowMs);
-    const verdict = this.#enqueue(item, peer, nowMs);
-    if (!peer.hasFlows) this.#peers.rest(peer);
-    return verdict;
+    peer.offers++;
+    try {
+      return this.#enqueue(item, peer, nowMs);
+    } finally {
+      peer.offers--;
+      this.#peers.rest(peer);
+    }
   }
 
   /** The next datagram that may go now, its bytes taken; `undefined` when none may. */
@@ -341,9 +345,8 @@ export class FairShaper<T extends Shaped> {
     const known = peer.flow(item.rank, item.limit);
     if (this.#waiting.ofDatagram(item, peer, known, nowMs) > this.#queue.maxAgeMs) return 'expired';
     if (!hasRoom && !this.#makeRoom(item, peer, nowMs)) return 'dropped';
-    // Only now: making room may have emptied the flow, or the whole peer.
-    const owner = this.#peers.obtain(item.peer, nowMs);
-    const flow = owner.flow(item.rank, item.limit) ?? owner.addFlow(item.rank, item.limit);
+    // Only now: making room may have emptied the flow.
+    const flow = peer.flow(item.rank, item.limit) ?? peer.addFlow(item.rank, item.limit);
     this.#backlog.add(item, flow, nowMs);
     if (flow.parkedAt !== undefined) this.#turns.parking.headChanged(flow, flow.parkedAt, nowMs);
     else if (flow.line === undefined) this.#turns.begin(flow, nowMs);
@@ -373,7 +376,7 @@ export class FairShaper<T extends Shaped> {
 
   #retire(flow: Flow): void {
     flow.peer.removeFlow(flow);
-    if (!flow.peer.hasFlows) this.#peers.rest(flow.peer);
+    this.#peers.rest(flow.peer);
   }
 }
 

@@ -14,6 +14,8 @@ export class Peer implements HeapEntry {
   heapIndex = -1;
   /** Bytes of all that waits. */
   queuedBytes = 0;
+  /** Offers that are under way: it must not rest in the midst of one, when what it had waiting is dropped. */
+  offers = 0;
   /** As a rule it has one flow, or none. */
   #flow: Flow | undefined;
   #others: readonly Flow[] | undefined;
@@ -124,17 +126,20 @@ export class PeerTable {
     return true;
   }
 
-  /** The peer of an address, if anything of it waits, or it is pinned. */
+  /** The peer of an address, if anything of it waits, or it is pinned; all strangers where there is no room for it. */
   awake(address: PeerAddress, nowMs: number): Peer | undefined {
     const key = this.limits.keyOf(address);
     if (this.#isUnproven(address)) return this.#unprovenPeer(key, nowMs);
-    const number = this.#known.find(key);
-    if (number !== NOBODY) return this.#awake[number];
-    // Whether there would be room for it is not known before it is added; if there is, it has a turn of its own.
-    return this.#isFull ? this.#strangers : undefined;
+    if (this.#unlimited !== undefined) {
+      const number = this.#known.find(key);
+      return number === NOBODY ? undefined : this.#awake[number];
+    }
+    // Added where it is new: only that tells whether it is one of the strangers.
+    const number = this.#obtain(key, address, nowMs);
+    return number === NOBODY ? this.#strangers : this.#awake[number];
   }
 
-  /** The peer of an address, made when there is none. To be given back by {@link rest} if nothing of it is queued. */
+  /** The peer of an address, made when there is none. If nothing of it is queued then, it is to {@link rest}. */
   obtain(address: PeerAddress, nowMs: number): Peer {
     const key = this.limits.keyOf(address);
     if (this.#isUnproven(address)) return this.#unprovenPeer(key, nowMs);
@@ -142,9 +147,10 @@ export class PeerTable {
     return number === NOBODY ? this.#strangers : this.#wake(number, nowMs);
   }
 
-  /** To be called when the last flow of a peer has gone. */
+  /** To be called when something of a peer has gone: if all has, and it is not pinned, it has an object no more. */
   rest(peer: Peer): void {
     const { number } = peer;
+    if (peer.hasFlows || peer.offers > 0) return;
     if (number === NOBODY || this.#pinned.has(peer) || this.#awake[number] !== peer) return;
     this.#awake[number] = undefined;
     if (this.#unlimited === undefined) this.#known.store(number, peer.limit);
@@ -183,7 +189,7 @@ export class PeerTable {
     this.#pinned.delete(peer);
     peer.limit.resume(nowMs);
     peer.limit.setBandwidth(this.limits.bandwidth, nowMs);
-    if (!peer.hasFlows) this.rest(peer);
+    this.rest(peer);
   }
 
   /** Peers that are remembered. */

@@ -66,14 +66,17 @@ describe('SegmentEncoder', () => {
     expect(rooms.size).toBe(4);
   });
 
-  it('keeps no room when a message is written', () => {
+  // The last piece of 33 is alone in what would be a second room.
+  it.each([2, 32, 33])('keeps no room when a message of %d pieces is written', (pieces) => {
     const encoder = new SegmentEncoder({ id: ID, client: undefined });
-    const write = (seq: number): Uint8Array[] => [
-      encoder.encode(piece(seq, 1000, 2000), 1, 0),
-      encoder.encode(piece(seq + 1, 1000), 1, 0),
-    ];
+    const write = (from: number): Uint8Array[] =>
+      Array.from({ length: pieces }, (_, nth) =>
+        encoder.encode(piece(from + nth, 1000, nth === 0 ? 1000 * pieces : undefined), 1, 0),
+      );
     const first = write(0);
     for (const frame of first) encoder.left(frame);
-    expect(write(2)[0]!.buffer).not.toBe(first[0]!.buffer);
+    // One that tells nothing of a new message would be written where there is room.
+    expect(encoder.encode(piece(pieces, 1000), 1, 0).buffer.byteLength).toBe(Buffer.poolSize);
+    expect(write(pieces + 1)[0]!.buffer).not.toBe(first[0]!.buffer);
   });
 });

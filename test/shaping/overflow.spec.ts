@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { UNLIMITED } from '../../src/shaping/bandwidth.options.js';
+import { NO_PEER_LIMITS } from '../../src/shaping/per-peer.options.js';
 import type { QueueLimits } from '../../src/shaping/queue.options.js';
 import { createShaper, peerNo, TestDatagram } from '../support/shaped.js';
 
@@ -20,6 +22,36 @@ describe('FairShaper, when its queue is full', () => {
     for (const peer of [2, 1, 1, 1, 1]) offer(peer);
     offer(1);
     expect([droppedIds(), peersThatWait()]).toEqual([[1], [1, 1, 1, 1, 2]]);
+  });
+
+  it('keeps to what one peer may have waiting, also where whoever hears of a drop sends to it again', () => {
+    const perPeer = { ...UNLIMITED, rateBytesPerSecond: 10_000, burstBytes: 2000 };
+    let isFirst = true;
+    const shaper = createShaper(
+      {
+        queue: { overflow: 'drop-oldest', maxPeerBytes: 1000 },
+        peers: { ...NO_PEER_LIMITS, bandwidth: perPeer },
+      },
+      () => {
+        if (isFirst) shaper.offer(new TestDatagram({ bytes: 900 }), 0);
+        isFirst = false;
+      },
+    );
+    // A debt of a second, behind which the next one waits.
+    shaper.offer(new TestDatagram({ bytes: 12_000 }), 0);
+    shaper.offer(new TestDatagram({ bytes: 900 }), 0);
+    shaper.nextEventMs(0);
+    shaper.offer(new TestDatagram({ bytes: 900 }), 0);
+    expect([isFirst, shaper.queuedBytes]).toEqual([false, 900]);
+  });
+
+  it('knows whom nothing waits of, though fractions of bytes do not add up to nothing', () => {
+    const shaper = createShaper({ bandwidth: { ...UNLIMITED, rateBytesPerSecond: 1000, burstBytes: 100 } });
+    for (const bytes of [100, 0.1, 0.2, 0.3]) shaper.offer(new TestDatagram({ bytes }), 0);
+    const peer = shaper.peers.get('10.0.0.1', 0)!;
+    expect(shaper.backlogOfPeer(peer, 0)).toMatchObject({ queuedBytes: 0.1 + 0.2 + 0.3, queuedDatagrams: 3 });
+    while (shaper.release(10) !== undefined);
+    expect(shaper.backlogOfPeer(peer, 10)).toMatchObject({ queuedBytes: 0, queuedDatagrams: 0 });
   });
 
   it('with drop-oldest takes the oldest of all, whatever its class', () => {

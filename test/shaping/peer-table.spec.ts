@@ -99,6 +99,31 @@ describe('PeerTable', () => {
     expect([table.size, table.get('10.0.0.4', 50)]).toEqual([10, undefined]);
   });
 
+  it('takes nobody for a stranger for whom there is room', () => {
+    const table = new PeerTable({ ...LIMITS, maxPeers: 1 }, 0, 1);
+    expect(table.tryTake(peerNo(1), 100, 0)).toBe(true);
+    const strangers = table.obtain(peerNo(2), 50);
+    expect(table.awake(peerNo(2), 50)).toBe(strangers);
+    // The first one owes nothing any more.
+    expect([table.awake(peerNo(2), 100), table.get('10.0.0.1', 100)]).toEqual([undefined, undefined]);
+    expect(table.tryTake(peerNo(2), 100, 100)).toBe(true);
+  });
+
+  it('has no peer rest while it is offered something, or something of it waits', () => {
+    const table = new PeerTable(LIMITS, 0, 1);
+    const peer = table.obtain(peerNo(1), 0);
+    peer.offers++;
+    table.rest(peer);
+    expect(table.awake(peerNo(1), 0)).toBe(peer);
+    peer.offers--;
+    const flow = peer.addFlow(1, undefined);
+    table.rest(peer);
+    expect(table.awake(peerNo(1), 0)).toBe(peer);
+    peer.removeFlow(flow);
+    table.rest(peer);
+    expect(table.awake(peerNo(1), 0)).toBeUndefined();
+  });
+
   it('forgets nobody who owes bytes or waits, whoever else comes', () => {
     const table = new PeerTable({ ...LIMITS, maxPeers: 1000, idleTtlMs: 0 }, 0, 1);
     const waiting = Array.from({ length: 100 }, (_, no) => {

@@ -70,19 +70,16 @@ export class SegmentEncoder {
       this.#pieces = Math.ceil(messageBytes / payload.length);
       this.#rooms = [];
     }
-    let room = this.#rooms.at(-1);
-    if (room === undefined || room.used + bytes > room.bytes.length) {
-      if (!(this.#pieces > 1)) {
-        this.#rooms = [];
-        return Buffer.allocUnsafe(bytes);
-      }
-      room = this.#nextRoom(bytes);
-    }
-    const at = room.used;
-    room.used += bytes;
-    room.underWay++;
+    const own = this.#roomFor(bytes)?.take(bytes) ?? Buffer.allocUnsafe(bytes);
     if (--this.#pieces <= 0) this.#rooms = [];
-    return room.bytes.subarray(at, room.used);
+    return own;
+  }
+
+  /** `undefined` for a piece that is alone. */
+  #roomFor(bytes: number): Room | undefined {
+    const room = this.#rooms.at(-1);
+    if (room !== undefined && room.used + bytes <= room.bytes.length) return room;
+    return this.#pieces > 1 ? this.#nextRoom(bytes) : undefined;
   }
 
   #nextRoom(pieceBytes: number): Room {
@@ -106,6 +103,12 @@ class Room {
   constructor(bytes: number) {
     this.bytes = Buffer.allocUnsafeSlow(bytes);
     this.buffer = this.bytes.buffer;
+  }
+
+  take(bytes: number): Buffer {
+    this.underWay++;
+    this.used += bytes;
+    return this.bytes.subarray(this.used - bytes, this.used);
   }
 }
 

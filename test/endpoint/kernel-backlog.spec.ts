@@ -65,8 +65,21 @@ describe('what the kernel has not taken yet, with no upload limit', () => {
     }
   });
 
+  it('keeps its order behind what the kernel had no room for', async () => {
+    const { clock, send } = await setUp({});
+    const first = send(100);
+    letGo(Object.assign(new Error('full'), { code: 'ENOBUFS' }));
+    const second = send(50);
+    expect(held).toEqual([]);
+    await clock.advance(10);
+    expect(held.map(({ data }) => data.length)).toEqual([100, 50]);
+    letGo();
+    await Promise.all([first, second]);
+  });
+
   async function setUp(setup: EndpointSetup) {
-    const network = new VirtualNetwork({ clock: new ManualClock() }).environment();
+    const clock = new ManualClock();
+    const network = new VirtualNetwork({ clock }).environment();
     const environment: UdpEnvironment = {
       ...network,
       createSocket: (options, events) => {
@@ -77,7 +90,7 @@ describe('what the kernel has not taken yet, with no upload limit', () => {
     };
     open = new Probes(() => environment);
     const probe = await open.bound({ port: 5000, ...setup });
-    return { probe, send: (bytes: number) => probe.endpoint.send(Buffer.alloc(bytes), probe.peer) };
+    return { clock, probe, send: (bytes: number) => probe.endpoint.send(Buffer.alloc(bytes), probe.peer) };
   }
 
   function letGo(error?: Error): void {

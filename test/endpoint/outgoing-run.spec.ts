@@ -30,15 +30,28 @@ describe('OutgoingRun', () => {
     run.close(clock.now());
     expect(path.congestion.underWayBytes).toBe(0);
   });
+
+  it('writes the segments of a large message where others have left', async () => {
+    const { clock, run, sent, buffers } = setUp();
+    run.push(Buffer.alloc(200 * SEGMENT_BYTES), true);
+    for (let next = 0; next < sent.length;) {
+      next = sent.length;
+      await clock.advance(1);
+      run.acknowledge({ next, window: 200, bitmap: new Uint8Array(0) }, clock.now());
+    }
+    expect([sent.length, buffers.size]).toEqual([200, 1]);
+  });
 });
 
 function setUp() {
   const clock = new ManualClock();
   const sent: SegmentFrame[] = [];
+  const buffers = new Set<ArrayBufferLike>();
   const endpoint = {
     maxDatagramSize: DATAGRAM_BYTES,
     post(data: Uint8Array, _peer: PeerAddress, fate: Fate) {
       sent.push(decodeFrame(data) as SegmentFrame);
+      buffers.add(data.buffer);
       fate.left(clock.now());
     },
   };
@@ -50,7 +63,7 @@ function setUp() {
   const peer = PeerAddress.of('10.0.0.1', 1);
   const name = { id: '0123456789abcdef', client: 'fedcba9876543210', peer, passage: USUAL_PASSAGE };
   const run = new OutgoingRun(parts as unknown as ExchangeParts, path, name, 1_000_000, () => undefined);
-  return { clock, run, path, sent };
+  return { clock, run, path, sent, buffers };
 }
 
 const DATAGRAM_BYTES = 1032;

@@ -35,6 +35,10 @@ describe('PeerTable', () => {
     expect([table.tryTake(peerNo(1), 10, 2.9), table.tryTake(peerNo(1), 10, 3)]).toEqual([false, true]);
     const again = table.obtain(peerNo(1), 3);
     expect([again === peer, again.limit.tokens(3)]).toEqual([false, 63]);
+    // Whoever looks at the tokens tells the time to one of the two buckets only.
+    expect(again.limit.tokens(4)).toBe(64);
+    table.rest(again);
+    expect(table.tryTake(peerNo(1), 10, 4)).toBe(true);
   });
 
   it('has one object of a peer for as long as something of it waits', () => {

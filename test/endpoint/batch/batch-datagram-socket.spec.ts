@@ -31,6 +31,17 @@ describe('BatchDatagramSocket', () => {
     ]);
   });
 
+  it('reads addresses of IPv6 whole where those of IPv4 were read before', async () => {
+    const memory = createMemory(real);
+    const four = await bound({}, undefined, { memory });
+    const six = await bound({}, undefined, { memory, address: '::1' });
+    await fateOf(four.socket, Buffer.from('x'), four.local);
+    await until(() => four.received.length === 1);
+    await fateOf(six.socket, Buffer.from('x'), six.local);
+    await until(() => six.received.length === 1);
+    expect([four, six].map(({ received }) => received[0]!.peer.key)).toEqual([four.local.key, six.local.key]);
+  });
+
   it('reads so many in a turn at most, and lets promises run between a few of them', async () => {
     const calls: number[] = [];
     let turn = 0;
@@ -227,21 +238,25 @@ describe('BatchDatagramSocket', () => {
     expect(descriptors()).toBe(before);
   });
 
-  async function bound(others: Partial<Libc> = {}, slotBytes?: number) {
+  async function bound(
+    others: Partial<Libc> = {},
+    slotBytes?: number,
+    { memory = createMemory(real, slotBytes), address: own = '127.0.0.1' } = {},
+  ) {
     const libc = { ...real, ...others };
     const received: ReceivedDatagram[] = [];
     const errors: Error[] = [];
     const socket = new BatchDatagramSocket(
       libc,
-      createMemory(real, slotBytes),
-      resolveSocketOptions({}, '127.0.0.1', undefined, undefined),
+      memory,
+      resolveSocketOptions({}, own, undefined, undefined),
       {
         onDatagrams: (batch) => void received.push(...batch),
         onError: (error) => void errors.push(error),
       },
     );
     open.push(socket);
-    const { address, port } = await socket.bind('127.0.0.1', 0);
+    const { address, port } = await socket.bind(own, 0);
     return { socket, received, errors, local: PeerAddress.of(address, port) };
   }
 });

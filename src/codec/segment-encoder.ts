@@ -13,7 +13,7 @@ import {
 import type { FrameHead, SegmentBody } from './frame.js';
 
 /**
- * Writes the segments of one run, as {@link encodeFrame} does: what all of them begin with, once. A large message has
+ * Writes the segments of one run, as `encodeFrame` does: what all of them begin with, once. A large message has
  * hundreds, and ids are hexadecimal.
  */
 export class SegmentEncoder {

@@ -109,7 +109,11 @@ export class PeerTable {
     this.#strangers = new Peer(NOBODY, 1, this.#freshLimit(nowMs));
   }
 
-  /** Takes the bytes of a datagram from the limit of its peer, which is remembered from then on. @returns whether they conform */
+  /**
+   * Takes the bytes of a datagram from the limit of its peer, which is remembered from then on.
+   *
+   * @returns whether they conform; if not, nothing is taken
+   */
   tryTake(address: PeerAddress, bytes: number, nowMs: number): boolean {
     if (this.#unlimited !== undefined && this.#pinned.size === 0) return true;
     const key = this.limits.keyOf(address);

@@ -52,10 +52,6 @@ export class SendRetry<T extends Retryable> {
     this.#backoffMs = SHORTEST_MS;
   }
 
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
   /** Takes out what waits: for closing. */
   drain(): T[] {
     this.#alarm.disarm();

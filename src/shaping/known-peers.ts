@@ -1,3 +1,4 @@
+import { HashPlaces } from '../common/hash-places.js';
 import type { Limit } from './limit.js';
 
 /**
@@ -16,20 +17,23 @@ export class KnownPeers {
   readonly #free: number[] = [];
   /** Of those that do not weigh 1. */
   readonly #weights = new Map<number, number>();
-  /**
-   * By fingerprint, two words for each place: number + 1, or 0; and 32 bits of the fingerprint. At least twice as many
-   * places as rows.
-   */
-  #places = new Int32Array(4 * FIRST_ROWS);
-  /** Number of the last place: one less than a power of 2. */
-  #mask = 2 * FIRST_ROWS - 1;
+  /** Numbers by 32 bits of their fingerprints. */
+  readonly #places = new HashPlaces();
 
   /** @param seed 32 random bits, so that nobody can choose who shares a limit */
-  constructor(private readonly seed: number) {}
+  constructor(private readonly seed: number) {
+    this.#places.clear(FIRST_ROWS);
+  }
 
   /** @returns the number of a peer; -1 when it is not remembered */
   find(key: string): number {
-    return this.#find(this.#fingerprintOf(key));
+    const fingerprint = this.#fingerprintOf(key);
+    const hash = fingerprint | 0;
+    for (let place = this.#places.first(hash); place >= 0; place = this.#places.next(place, hash)) {
+      const number = this.#places.numberAt(place);
+      if (this.#fingerprintAt(number) === fingerprint) return number;
+    }
+    return -1;
   }
 
   /** @returns the number of the new peer, whose key is not here: it may be one that was {@link remove}d */
@@ -39,12 +43,12 @@ export class KnownPeers {
     this.#rows[number * COLUMNS + FINGERPRINT] = this.#fingerprintOf(key);
     if (weight !== 1) this.#weights.set(number, weight);
     this.store(number, limit);
-    this.#insert(number);
+    this.#put(number);
     return number;
   }
 
   remove(number: number): void {
-    this.#takeOut(number);
+    this.#places.remove(number, this.#fingerprintAt(number) | 0);
     this.#rows[number * COLUMNS + FINGERPRINT] = NONE;
     this.#weights.delete(number);
     this.#free.push(number);
@@ -60,7 +64,7 @@ export class KnownPeers {
   }
 
   has(number: number): boolean {
-    return this.#rows[number * COLUMNS + FINGERPRINT] !== NONE;
+    return this.#fingerprintAt(number) !== NONE;
   }
 
   weightOf(number: number): number {
@@ -91,15 +95,8 @@ export class KnownPeers {
     return this.#rows[number * COLUMNS + ASKED_MS] as number;
   }
 
-  #find(fingerprint: number): number {
-    const places = this.#places;
-    const word = fingerprint | 0;
-    for (let at = word & this.#mask; ; at = (at + 1) & this.#mask) {
-      const number = (places[2 * at] as number) - 1;
-      if (number < 0) return -1;
-      const isIt = places[2 * at + 1] === word && this.#rows[number * COLUMNS + FINGERPRINT] === fingerprint;
-      if (isIt) return number;
-    }
+  #fingerprintAt(number: number): number {
+    return this.#rows[number * COLUMNS + FINGERPRINT] as number;
   }
 
   /** Two of FNV-1a in one pass, 32 bits of one and 21 of the other. */
@@ -115,39 +112,18 @@ export class KnownPeers {
     return (low >>> 0) + (high >>> HIGH_SHIFT) * 2 ** 32;
   }
 
-  #insert(number: number): void {
-    const word = (this.#rows[number * COLUMNS + FINGERPRINT] as number) | 0;
-    let at = word & this.#mask;
-    while (this.#places[2 * at] !== 0) at = (at + 1) & this.#mask;
-    this.#places[2 * at] = number + 1;
-    this.#places[2 * at + 1] = word;
-  }
-
-  #takeOut(number: number): void {
-    const places = this.#places;
-    const mask = this.#mask;
-    let hole = (this.#rows[number * COLUMNS + FINGERPRINT] as number) & mask;
-    while (places[2 * hole] !== number + 1) hole = (hole + 1) & mask;
-    // Moves up those behind it that would not be found any more.
-    for (let next = (hole + 1) & mask; places[2 * next] !== 0; next = (next + 1) & mask) {
-      const home = (places[2 * next + 1] as number) & mask;
-      if (((next - home) & mask) < ((next - hole) & mask)) continue;
-      places[2 * hole] = places[2 * next] as number;
-      places[2 * hole + 1] = places[2 * next + 1] as number;
-      hole = next;
-    }
-    places[2 * hole] = 0;
+  #put(number: number): void {
+    this.#places.put(number, this.#fingerprintAt(number) | 0);
   }
 
   #grow(): void {
     const rows = new Float64Array(2 * this.#rows.length);
     rows.set(this.#rows);
-    const present = rows.length / COLUMNS / 2;
+    const present = this.#rows.length / COLUMNS;
     this.#rows = rows;
-    this.#places = new Int32Array(2 * this.#places.length);
-    this.#mask = this.#places.length / 2 - 1;
+    this.#places.clear(2 * present);
     // It grows when no number is free.
-    for (let number = 0; number < present; number++) this.#insert(number);
+    for (let number = 0; number < present; number++) this.#put(number);
   }
 }
 

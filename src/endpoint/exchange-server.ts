@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { AckFrame, Frame, GoneReason, ProofFrame, SegmentFrame } from '../codec/frame.js';
 import type { ReplyPacket, RequestStamp } from '../codec/packet.js';
 import { DuplicateStore } from '../exchange/duplicate-store.js';
-import { hexWords } from '../exchange/key-words.js';
+import { hexWords } from '../exchange/request-key.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { InboundDatagram } from './downlink.js';
 import type { ExchangeParts } from './exchange-parts.js';
@@ -55,8 +55,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   onQuestion(packet: StampedQuestion, datagram: InboundDatagram, isAdmitted = false): void {
     const { stamp } = packet;
     const id = idOf(packet);
-    const key = stamp.client + id;
-    const seen = this.#store.find(key) ?? this.#recall(key, id, datagram);
+    const seen = this.#store.find(stamp.client, id) ?? this.#recall(stamp.client, id, datagram);
     if (seen !== undefined) return this.#onRepeated(seen, stamp, datagram);
     const { peer, receivedAtMs } = datagram;
     if (this.#store.mayHaveRun(stamp.ageMs, stamp.epoch, receivedAtMs)) return this.#words.unknown(id, peer);
@@ -65,7 +64,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     if (!isProven && !this.events.hasPlace(packet, datagram)) return this.#words.challenge(id, peer, true);
     const retryAfterMs = isAdmitted ? 0 : this.events.admit(datagram, packet);
     if (retryAfterMs > 0) return this.#refuseBusy(id, datagram, retryAfterMs);
-    const served = new Served(this, key, id, stamp, peer, receivedAtMs, isProven);
+    const served = new Served(this, stamp.client, id, stamp, peer, receivedAtMs, isProven);
     if (!isProven && !this.#unproven.tryRun(served)) return this.#words.challenge(id, peer, true);
     if (!this.#store.add(served)) return this.#refuseFull(served);
     this.#open++;
@@ -76,25 +75,25 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
 
   /** Takes a frame of an asking side. */
   onFrame(frame: Frame, datagram: InboundDatagram): void {
-    const key = (frame.client ?? '') + frame.id;
-    const served = this.#store.find(key) ?? this.#recall(key, frame.id, datagram);
+    const { client = '', id } = frame;
+    const served = this.#store.find(client, id) ?? this.#recall(client, id, datagram);
     if (served !== undefined) {
       served.heardMs = datagram.receivedAtMs;
       // A challenge, or the proof, may have been lost.
-      if (frame.kind !== 'proof') this.#askProof(frame.id, datagram.peer);
+      if (frame.kind !== 'proof') this.#askProof(id, datagram.peer);
     }
     switch (frame.kind) {
       case 'cancel':
         return this.#onCancel(frame, served, datagram);
       case 'probe':
         if (served !== undefined) return this.#answerAgain(served, NO_ATTEMPT, datagram);
-        return this.#words.unknown(frame.id, datagram.peer);
+        return this.#words.unknown(id, datagram.peer);
       case 'ack':
         return this.#onAcknowledged(frame, served, datagram);
       case 'proof':
         return this.#onProof(frame, datagram);
       case 'segment':
-        return this.#onSegment(frame, key, served, datagram);
+        return this.#onSegment(frame, client + id, served, datagram);
       default:
         this.parts.counts.unknownFrames++;
     }
@@ -192,10 +191,10 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   }
 
   /** One that has ended, as it was, to be answered once more. */
-  #recall(key: string, id: string, { peer, receivedAtMs }: InboundDatagram): Served | undefined {
-    const ended = this.#store.recall(key);
+  #recall(client: string, id: string, { peer, receivedAtMs }: InboundDatagram): Served | undefined {
+    const ended = this.#store.recall(client, id);
     if (ended === undefined) return undefined;
-    const served = new Served(this, key, id, NO_STAMP, peer, receivedAtMs, true);
+    const served = new Served(this, client, id, NO_STAMP, peer, receivedAtMs, true);
     served.recall(ended, receivedAtMs);
     return served;
   }
@@ -257,7 +256,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     refusal?: GoneReason,
   ): void {
     const isProven = this.parts.endpoint.validation.isProven(peer);
-    const served = new Served(this, client + id, id, NO_STAMP, peer, receivedAtMs, isProven);
+    const served = new Served(this, client, id, NO_STAMP, peer, receivedAtMs, isProven);
     served.refusal = refusal;
     if (!this.#store.add(served)) return;
     this.#open++;

@@ -1,7 +1,7 @@
 import { createHash, randomInt } from 'node:crypto';
 import type { PacketId, RequestPacket } from '../codec/packet.js';
 import { DuplicateStore, type StoredRequest } from '../exchange/duplicate-store.js';
-import { hashWords } from '../exchange/key-words.js';
+import { hashWords } from '../exchange/request-key.js';
 import { Watch } from './deadlines.js';
 import type { InboundDatagram } from './downlink.js';
 import type { ExchangeParts } from './exchange-parts.js';
@@ -11,9 +11,12 @@ export class PlainRecord implements StoredRequest {
   readonly isProven = true;
   /** More than one reply: none of them can stand for all. */
   isStream = false;
+  slot = -1;
 
   constructor(
-    readonly key: string,
+    /** The key of its address. */
+    readonly client: string,
+    readonly id: string,
     readonly arrivedMs: number,
   ) {}
 }
@@ -44,11 +47,11 @@ export class PlainDuplicates {
    */
   take({ id }: RequestPacket, datagram: InboundDatagram): boolean {
     const { peer, data, receivedAtMs } = datagram;
-    const key = `${peer.key} ${nameOf(id, data)}`;
-    const isRunning = this.#store.find(key) !== undefined;
-    const ended = isRunning ? undefined : this.#store.recall(key);
+    const name = nameOf(id, data);
+    const isRunning = this.#store.find(peer.key, name) !== undefined;
+    const ended = isRunning ? undefined : this.#store.recall(peer.key, name);
     if (!isRunning && ended === undefined) {
-      const record = new PlainRecord(key, receivedAtMs);
+      const record = new PlainRecord(peer.key, name, receivedAtMs);
       // Without room for it, it runs as UDP brings it.
       if (this.#store.add(record)) datagram.record = record;
       return true;

@@ -72,7 +72,7 @@ export class ServedWatch {
     // It looks at all of them: not each time that something is forgotten.
     if (this.store.entries > 0 && nowMs - this.#sweptMs < SWEEP_EVERY_MS) return;
     this.#sweptMs = nowMs;
-    this.unproven.sweep(({ key }) => this.store.remembers(key));
+    this.unproven.sweep((served) => this.store.remembers(served));
   }
 
   #aimYoung({ arrivedMs }: Served): void {

@@ -72,6 +72,7 @@ export class Served extends Timed implements StoredRequest, Fate {
   older: Served | undefined;
   /** The word that it runs waits in our own queue. */
   isPendingQueued = false;
+  slot = -1;
   /** When its client was heard last. */
   heardMs: number;
   /** When the attempt arrived that is answered. */
@@ -89,7 +90,7 @@ export class Served extends Timed implements StoredRequest, Fate {
 
   constructor(
     private readonly owner: ServedOwner,
-    readonly key: string,
+    readonly client: string,
     readonly id: string,
     stamp: RequestStamp,
     peer: PeerAddress,
@@ -131,6 +132,11 @@ export class Served extends Timed implements StoredRequest, Fate {
     this.finishedMs = nowMs;
     // Whoever asks what became of it waits.
     this.patienceEndMs = Infinity;
+  }
+
+  /** Names it among those of all clients. */
+  get key(): string {
+    return this.client + this.id;
   }
 
   /** Whether a handler works on it, or its reply has not left. */

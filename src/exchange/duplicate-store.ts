@@ -1,11 +1,13 @@
 import { FinishedRequests, type FinishedRequest } from './finished-requests.js';
-import type { WordsOf } from './key-words.js';
-import { PresentRequests } from './present-requests.js';
+import { PresentRequests, type Present } from './present-requests.js';
+import { RequestKey, type WordsOf } from './request-key.js';
 
 /** A request that was seen. */
-export interface StoredRequest {
-  /** Names it among those of all clients. */
-  readonly key: string;
+export interface StoredRequest extends Present {
+  /** Whose it is. */
+  readonly client: string;
+  /** Which one of theirs. */
+  readonly id: string;
   /** When its first copy arrived, monotonic milliseconds. */
   readonly arrivedMs: number;
   /** Whether it came from an address that has proved itself; others share a small part of the room. */
@@ -33,24 +35,26 @@ export class DuplicateStore<R extends StoredRequest> {
   readonly #present: PresentRequests<R>;
   readonly #proved: Partition;
   readonly #others: Partition;
-  readonly #words = new Uint32Array(4);
-  /** Whose words these are: each key is asked for a few times on end. */
-  #wordsKey = '';
+  /** What is asked for, and what has ended. */
+  readonly #asked: RequestKey;
+  readonly #ended: RequestKey;
   /** The latest arrival of a request that was forgotten. */
   #forgottenMs = -Infinity;
 
   /**
    * @param epoch the life of this server, never 0
-   * @param wordsOf how keys become 128 bits
+   * @param wordsOf how names become 128 bits
    * @param seed 32 random bits
    */
   constructor(
     private readonly limits: DuplicateLimits,
     readonly epoch: number,
-    private readonly wordsOf: WordsOf,
+    wordsOf: WordsOf,
     seed: number,
   ) {
     const { maxBytes, maxEntries } = limits;
+    this.#asked = new RequestKey(seed, wordsOf);
+    this.#ended = new RequestKey(seed, wordsOf);
     this.#present = new PresentRequests(seed);
     this.#proved = new Partition(maxBytes, maxEntries, seed);
     this.#others = new Partition(
@@ -61,21 +65,21 @@ export class DuplicateStore<R extends StoredRequest> {
   }
 
   /** One that runs, or whose reply is about to be said again. */
-  find(key: string): R | undefined {
-    return this.#present.get(this.#wordsOf(key));
+  find(client: string, id: string): R | undefined {
+    return this.#present.get(this.#asked.of(client, id));
   }
 
   /** What is remembered of one that has ended, as copies. */
-  recall(key: string): FinishedRequest | undefined {
-    const words = this.#wordsOf(key);
-    return this.#others.finished.get(words) ?? this.#proved.finished.get(words);
+  recall(client: string, id: string): FinishedRequest | undefined {
+    const key = this.#asked.of(client, id);
+    return this.#others.finished.get(key) ?? this.#proved.finished.get(key);
   }
 
   /** Whether a request that was added is known of still. */
-  remembers(key: string): boolean {
-    const words = this.#wordsOf(key);
-    const isPresent = this.#present.get(words) !== undefined;
-    return isPresent || this.#others.finished.has(words) || this.#proved.finished.has(words);
+  remembers({ client, id }: Pick<R, 'client' | 'id'>): boolean {
+    const key = this.#asked.of(client, id);
+    const isPresent = this.#present.get(key) !== undefined;
+    return isPresent || this.#others.finished.has(key) || this.#proved.finished.has(key);
   }
 
   /**
@@ -102,31 +106,30 @@ export class DuplicateStore<R extends StoredRequest> {
     if (!request.isProven && partition.isFull) return false;
     if (partition.entries >= partition.maxEntries && !this.#forgetOldest(partition)) return false;
     partition.running++;
-    this.#present.set(this.#wordsOf(request.key), request);
+    this.#present.set(this.#keyOf(request), request);
     return true;
   }
 
   /** It is over: from now on it ages. What it was is kept in short, its reply as a copy. */
   finish(request: R, ended: FinishedRequest, nowMs: number): void {
-    const words = this.#wordsOf(request.key);
-    if (!this.#present.delete(words, request)) return;
+    if (!this.#present.take(request, this.#ended)) return;
     const partition = this.#partitionOf(request);
     partition.running--;
-    partition.finished.push(words, ended, request.arrivedMs, nowMs);
+    partition.finished.push(this.#ended, ended, request.arrivedMs, nowMs);
   }
 
   /** One that has ended is busy once more: {@link find} knows it until it is {@link release}d. */
   readmit(request: R): void {
-    this.#present.set(this.#wordsOf(request.key), request);
+    this.#present.set(this.#keyOf(request), request);
   }
 
   release(request: R): void {
-    this.#present.delete(this.#wordsOf(request.key), request);
+    this.#present.take(request, this.#ended);
   }
 
   /** Takes out a request that has not run, as if it had never come. */
   revoke(request: R): void {
-    if (this.#present.delete(this.#wordsOf(request.key), request)) this.#partitionOf(request).running--;
+    if (this.#present.take(request, this.#ended)) this.#partitionOf(request).running--;
   }
 
   /** Forgets requests whose time is up. */
@@ -169,11 +172,8 @@ export class DuplicateStore<R extends StoredRequest> {
     return isProven ? this.#proved : this.#others;
   }
 
-  #wordsOf(key: string): Uint32Array {
-    if (key === this.#wordsKey) return this.#words;
-    this.#wordsKey = key;
-    this.wordsOf(key, this.#words);
-    return this.#words;
+  #keyOf({ client, id }: R): RequestKey {
+    return this.#asked.of(client, id);
   }
 }
 

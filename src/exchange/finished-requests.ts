@@ -1,4 +1,5 @@
 import { KeyIndex } from './key-index.js';
+import type { RequestKey } from './request-key.js';
 
 /** What is left of a request that was answered. */
 export interface FinishedRequest {
@@ -22,23 +23,24 @@ export class FinishedRequests {
   #marks = new Uint8Array(0);
   #arrivedMs = new Float64Array(0);
   #finishedMs = new Float64Array(0);
-  /** Where a body begins in all the bytes that were ever written; -1 for none. */
-  #bodyAt = new Float64Array(0);
-  #bodyBytes = new Uint32Array(0);
+  /** Where in the ring a body begins; -1 for none. */
+  #bodyAt = new Int32Array(0);
+  #bodyBytes = new Int32Array(0);
   #notes: unknown[] = [];
-  #ring = new Uint8Array(0);
   #capacity = 0;
-  /** Numbers of the oldest request and of the next one; a slot is a number modulo the capacity. */
+  /** Slots of the oldest request and of the next one; all between are taken. */
   #first = 0;
   #next = 0;
-  /** The oldest request whose body may be there. */
-  #firstBody = 0;
-  /** Bytes of the ring that were ever written, and of those ever given up. */
-  #written = 0;
-  #given = 0;
+  #size = 0;
+  /** The oldest ones whose bodies are gone, or never were. */
+  #bodiless = 0;
+  #ring = new Uint8Array(0);
+  /** Where the next body is written, and where those that are kept begin. */
+  #writeAt = 0;
+  #keptFrom = 0;
   #bytes = 0;
 
-  /** @param seed see {@link KeyIndex} */
+  /** @param seed that of the keys */
   constructor(
     private readonly maxEntries: number,
     private readonly maxBytes: number,
@@ -48,52 +50,50 @@ export class FinishedRequests {
   }
 
   /** Adds one that has just ended, whose key is not here; there must be room. */
-  push(
-    words: Uint32Array,
-    { mark, note, body }: FinishedRequest,
-    arrivedMs: number,
-    finishedMs: number,
-  ): void {
-    if (this.size === this.#capacity) this.#grow();
-    const slot = this.#next % this.#capacity;
-    this.#index.set(slot, words);
+  push(key: RequestKey, { mark, note, body }: FinishedRequest, arrivedMs: number, finishedMs: number): void {
+    if (this.#size === this.#capacity) this.#grow();
+    const slot = this.#next;
+    this.#next = this.#slotBehind(slot);
+    this.#size++;
+    this.#index.set(slot, key);
     this.#marks[slot] = mark;
     this.#notes[slot] = note;
     this.#arrivedMs[slot] = arrivedMs;
     this.#finishedMs[slot] = finishedMs;
-    this.#bodyAt[slot] = -1;
-    this.#next++;
+    this.#bodyAt[slot] = NO_BODY;
     if (body !== undefined) this.#keepBody(slot, body);
   }
 
-  has(words: Uint32Array): boolean {
-    return this.#index.find(words) >= 0;
+  has(key: RequestKey): boolean {
+    return this.#index.find(key) >= 0;
   }
 
-  get(words: Uint32Array): FinishedRequest | undefined {
-    const slot = this.#index.find(words);
+  get(key: RequestKey): FinishedRequest | undefined {
+    const slot = this.#index.find(key);
     if (slot < 0) return undefined;
     return { mark: this.#marks[slot] as number, note: this.#notes[slot], body: this.#bodyOf(slot) };
   }
 
   /** Forgets the one that ended first. @returns when it had come; -Infinity when there is none */
   forgetFirst(): number {
-    if (this.size === 0) return -Infinity;
-    const slot = this.#first % this.#capacity;
-    if (this.#firstBody === this.#first) this.#evictBody();
+    if (this.#size === 0) return -Infinity;
+    if (this.#bodiless === 0) this.#evictBody();
+    const slot = this.#first;
     this.#index.clear(slot);
     this.#notes[slot] = undefined;
-    this.#first++;
+    this.#first = this.#slotBehind(slot);
+    this.#bodiless--;
+    this.#size--;
     return this.#arrivedMs[slot] as number;
   }
 
   /** When the oldest ended; `Infinity` when there is none. */
   get firstEndedMs(): number {
-    return this.size === 0 ? Infinity : (this.#finishedMs[this.#first % this.#capacity] as number);
+    return this.#size === 0 ? Infinity : (this.#finishedMs[this.#first] as number);
   }
 
   get size(): number {
-    return this.#next - this.#first;
+    return this.#size;
   }
 
   /** Bytes of bodies. */
@@ -101,52 +101,53 @@ export class FinishedRequests {
     return this.#bytes;
   }
 
+  // Positions that start again at 0 stay small integers: a remainder of large numbers takes 10 ns.
+  #slotBehind(slot: number): number {
+    return slot + 1 === this.#capacity ? 0 : slot + 1;
+  }
+
   #keepBody(slot: number, body: Uint8Array): void {
     const bytes = body.length;
     if (bytes > this.maxBytes) return;
-    this.#makeRoom(bytes);
-    const size = this.#ring.length;
-    const at = size === 0 ? 0 : this.#written % size;
-    // A body lies in one piece: what is left at the end of the ring is given up with the one before.
-    if (at + bytes > size) this.#written += size - at;
-    this.#ring.set(body, this.#written % Math.max(1, size));
-    this.#bodyAt[slot] = this.#written;
+    const at = this.#roomFor(bytes);
+    this.#ring.set(body, at);
+    this.#bodyAt[slot] = at;
     this.#bodyBytes[slot] = bytes;
-    this.#written += bytes;
+    this.#writeAt = at + bytes;
     this.#bytes += bytes;
   }
 
-  #makeRoom(bytes: number): void {
+  /** @returns where a body can be written in one piece: what is left at the end of the ring may be too little */
+  #roomFor(bytes: number): number {
     for (;;) {
       const size = this.#ring.length;
-      const at = size === 0 ? 0 : this.#written % size;
-      const skipped = at + bytes > size ? size - at : 0;
-      if (this.#bytes === 0) this.#given = this.#written;
-      if (this.#written + skipped + bytes - this.#given <= size && this.#bytes + bytes <= this.maxBytes)
-        return;
+      if (this.#bytes === 0) this.#writeAt = this.#keptFrom = 0;
+      // What is kept lies in the middle, or all but the middle is kept.
+      const isWrapped = this.#bytes > 0 && this.#writeAt <= this.#keptFrom;
+      if (this.#writeAt + bytes <= (isWrapped ? this.#keptFrom : size)) return this.#writeAt;
+      if (!isWrapped && bytes <= this.#keptFrom) return 0;
       if (size < this.maxBytes) this.#growRing(bytes);
-      else if (this.#bytes > 0) this.#evictBody();
-      else this.#written = this.#given = 0;
+      else this.#evictBody();
     }
   }
 
-  /** Gives up the oldest body, if the oldest request that may have one does. */
+  /** Gives up the body of the oldest request that may have one. */
   #evictBody(): void {
-    const slot = this.#firstBody % this.#capacity;
+    const distance = this.#first + this.#bodiless++;
+    const slot = distance < this.#capacity ? distance : distance - this.#capacity;
     const at = this.#bodyAt[slot] as number;
-    if (this.#firstBody < this.#next && at >= 0) {
-      this.#bytes -= this.#bodyBytes[slot] as number;
-      this.#given = at + (this.#bodyBytes[slot] as number);
-      this.#bodyAt[slot] = -1;
-    }
-    this.#firstBody++;
+    if (at === NO_BODY) return;
+    const bytes = this.#bodyBytes[slot] as number;
+    this.#bodyAt[slot] = NO_BODY;
+    // An empty one takes no room, and may lie where others have been written since.
+    if (bytes === 0) return;
+    this.#bytes -= bytes;
+    this.#keptFrom = at + bytes;
   }
 
   #bodyOf(slot: number): Uint8Array | undefined {
     const at = this.#bodyAt[slot] as number;
-    if (at < 0) return undefined;
-    const from = at % this.#ring.length;
-    return this.#ring.slice(from, from + (this.#bodyBytes[slot] as number));
+    return at === NO_BODY ? undefined : this.#ring.slice(at, at + (this.#bodyBytes[slot] as number));
   }
 
   /**
@@ -154,20 +155,18 @@ export class FinishedRequests {
    * that are here are put in order from slot 0 on.
    */
   #grow(): void {
-    const former = this.#capacity;
-    const capacity = former === 0 ? Math.min(this.maxEntries, LEAST_ENTRIES) : this.maxEntries;
-    const order = Array.from({ length: this.size }, (_, index) => (this.#first + index) % former);
+    const capacity = this.#capacity === 0 ? Math.min(this.maxEntries, LEAST_ENTRIES) : this.maxEntries;
+    const order = this.#inOrder();
     this.#index.resize(capacity, order);
     this.#marks = moved(this.#marks, new Uint8Array(capacity), order);
     this.#arrivedMs = moved(this.#arrivedMs, new Float64Array(capacity), order);
     this.#finishedMs = moved(this.#finishedMs, new Float64Array(capacity), order);
-    this.#bodyAt = moved(this.#bodyAt, new Float64Array(capacity), order);
-    this.#bodyBytes = moved(this.#bodyBytes, new Uint32Array(capacity), order);
+    this.#bodyAt = moved(this.#bodyAt, new Int32Array(capacity), order);
+    this.#bodyBytes = moved(this.#bodyBytes, new Int32Array(capacity), order);
     this.#notes = order.map((slot) => this.#notes[slot]);
     this.#capacity = capacity;
-    this.#firstBody = Math.max(0, this.#firstBody - this.#first);
-    this.#next -= this.#first;
     this.#first = 0;
+    this.#next = this.#size;
   }
 
   /** More room for bodies; those that are here move to its beginning. */
@@ -176,8 +175,7 @@ export class FinishedRequests {
     const isFirst = this.#ring.length === 0 && bytes <= LEAST_BYTES;
     const ring = new Uint8Array(isFirst ? Math.min(this.maxBytes, LEAST_BYTES) : this.maxBytes);
     let written = 0;
-    for (let number = this.#firstBody; number < this.#next; number++) {
-      const slot = number % this.#capacity;
+    for (const slot of this.#inOrder()) {
       const body = this.#bodyOf(slot);
       if (body === undefined) continue;
       ring.set(body, written);
@@ -185,12 +183,17 @@ export class FinishedRequests {
       written += body.length;
     }
     this.#ring = ring;
-    this.#written = written;
-    this.#given = 0;
+    this.#writeAt = written;
+    this.#keptFrom = 0;
+  }
+
+  /** Slots that are taken, the oldest request first. */
+  #inOrder(): number[] {
+    return Array.from({ length: this.#size }, (_, index) => (this.#first + index) % this.#capacity);
   }
 }
 
-function moved<A extends Uint32Array | Uint8Array | Float64Array>(
+function moved<A extends Int32Array | Uint8Array | Float64Array>(
   from: A,
   to: A,
   order: readonly number[],
@@ -198,6 +201,8 @@ function moved<A extends Uint32Array | Uint8Array | Float64Array>(
   order.forEach((slot, index) => (to[index] = from[slot] as number));
   return to;
 }
+
+const NO_BODY = -1;
 
 const LEAST_ENTRIES = 256;
 

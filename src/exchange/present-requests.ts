@@ -1,39 +1,51 @@
 import { KeyIndex } from './key-index.js';
+import type { RequestKey } from './request-key.js';
+
+/** What can be among the {@link PresentRequests}. */
+export interface Present {
+  /** Its place among them; -1 when it is not there. Theirs to write. */
+  slot: number;
+}
 
 /** Requests that run, by key. */
-export class PresentRequests<R> {
+export class PresentRequests<R extends Present> {
   readonly #index: KeyIndex;
   #requests: (R | undefined)[] = [];
   /** Slots that are free. */
   #free: number[] = [];
 
-  /** @param seed see {@link KeyIndex} */
+  /** @param seed see {@link RequestKey} */
   constructor(seed: number) {
     this.#index = new KeyIndex(seed);
   }
 
-  get(words: Uint32Array): R | undefined {
-    const slot = this.#index.find(words);
+  get(key: RequestKey): R | undefined {
+    const slot = this.#index.find(key);
     return slot < 0 ? undefined : this.#requests[slot];
   }
 
   /** Adds a request; one that has the key already gives way to it. */
-  set(words: Uint32Array, request: R): void {
-    let slot = this.#index.find(words);
+  set(key: RequestKey, request: R): void {
+    let slot = this.#index.find(key);
     if (slot < 0) {
       slot = this.#free.pop() ?? this.#grow();
-      this.#index.set(slot, words);
+      this.#index.set(slot, key);
     }
+    const former = this.#requests[slot];
+    if (former !== undefined) former.slot = -1;
     this.#requests[slot] = request;
+    request.slot = slot;
   }
 
-  /** @returns whether it was here */
-  delete(words: Uint32Array, request: R): boolean {
-    const slot = this.#index.find(words);
-    if (slot < 0 || this.#requests[slot] !== request) return false;
+  /** @param key gets that of the request @returns whether it was here */
+  take(request: R, key: RequestKey): boolean {
+    const { slot } = request;
+    if (slot < 0) return false;
+    this.#index.read(slot, key);
     this.#index.clear(slot);
     this.#requests[slot] = undefined;
     this.#free.push(slot);
+    request.slot = -1;
     return true;
   }
 

@@ -1,13 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { DuplicateStore, type StoredRequest } from '../../src/exchange/duplicate-store.js';
-import { hashWords } from '../../src/exchange/key-words.js';
+import { hashWords } from '../../src/exchange/request-key.js';
 
 describe('DuplicateStore', () => {
   const LIMITS = { maxBytes: 100, maxEntries: 3, maxAgeMs: 60_000 };
   const storeOf = (limits = {}) =>
     new DuplicateStore<StoredRequest>({ ...LIMITS, ...limits }, 7, hashWords([1, 2, 3, 4]), 5);
-  const request = (key: string, arrivedMs = 0, isProven = true): StoredRequest => ({
-    key,
+  const request = (id: string, arrivedMs = 0, isProven = true): StoredRequest => ({
+    client: 'me',
+    id,
+    slot: -1,
     arrivedMs,
     isProven,
   });
@@ -21,15 +23,19 @@ describe('DuplicateStore', () => {
     const store = storeOf();
     const a = request('a');
     expect(store.add(a)).toBe(true);
-    expect([store.find('a'), store.remembers('a'), store.recall('a')]).toEqual([a, true, undefined]);
+    expect([
+      store.find('me', 'a'),
+      store.remembers({ client: 'me', id: 'a' }),
+      store.recall('me', 'a'),
+    ]).toEqual([a, true, undefined]);
     store.revoke(a);
     store.revoke(a);
-    expect([store.find('a'), store.remembers('a'), store.entries, store.bytes]).toEqual([
-      undefined,
-      false,
-      0,
-      0,
-    ]);
+    expect([
+      store.find('me', 'a'),
+      store.remembers({ client: 'me', id: 'a' }),
+      store.entries,
+      store.bytes,
+    ]).toEqual([undefined, false, 0, 0]);
   });
 
   it('recalls what has ended, with a copy of its reply', () => {
@@ -39,13 +45,13 @@ describe('DuplicateStore', () => {
     store.add(a);
     store.finish(a, { mark: 4, note: a, body }, 10);
     body.fill(0);
-    expect([store.find('a'), store.remembers('a'), store.entries, store.bytes]).toEqual([
-      undefined,
-      true,
-      1,
-      3,
-    ]);
-    expect(store.recall('a')).toEqual({ mark: 4, note: a, body: Uint8Array.of(1, 2, 3) });
+    expect([
+      store.find('me', 'a'),
+      store.remembers({ client: 'me', id: 'a' }),
+      store.entries,
+      store.bytes,
+    ]).toEqual([undefined, true, 1, 3]);
+    expect(store.recall('me', 'a')).toEqual({ mark: 4, note: a, body: Uint8Array.of(1, 2, 3) });
   });
 
   it('drops the oldest bodies first, and keeps their ids', () => {
@@ -55,8 +61,8 @@ describe('DuplicateStore', () => {
       store.add(each);
       store.finish(each, endOf(45), 10);
     }
-    expect(['a', 'b', 'c'].map((key) => store.recall(key)?.body?.length)).toEqual([undefined, 45, 45]);
-    expect([store.bytes, store.entries, store.remembers('a')]).toEqual([90, 3, true]);
+    expect(['a', 'b', 'c'].map((key) => store.recall('me', key)?.body?.length)).toEqual([undefined, 45, 45]);
+    expect([store.bytes, store.entries, store.remembers({ client: 'me', id: 'a' })]).toEqual([90, 3, true]);
   });
 
   it('knows one that has ended as present while it is busy once more', () => {
@@ -65,9 +71,24 @@ describe('DuplicateStore', () => {
     store.add(a);
     store.finish(a, endOf(1), 10);
     store.readmit(a);
-    expect([store.find('a'), store.entries]).toEqual([a, 1]);
+    expect([store.find('me', 'a'), store.entries]).toEqual([a, 1]);
     store.release(a);
-    expect([store.find('a'), store.remembers('a'), store.entries]).toEqual([undefined, true, 1]);
+    expect([store.find('me', 'a'), store.remembers({ client: 'me', id: 'a' }), store.entries]).toEqual([
+      undefined,
+      true,
+      1,
+    ]);
+  });
+
+  it('leaves what has taken the place of another alone when that one is released', () => {
+    const store = storeOf();
+    const [first, second] = [request('a'), request('a')];
+    store.readmit(first);
+    store.readmit(second);
+    store.release(first);
+    expect(store.find('me', 'a')).toBe(second);
+    store.release(second);
+    expect(store.find('me', 'a')).toBe(undefined);
   });
 
   it('forgets the one that ended first when entries run short, and none that runs', () => {
@@ -82,7 +103,12 @@ describe('DuplicateStore', () => {
     store.finish(b, endOf(), 10);
     store.finish(a, endOf(), 20);
     expect(store.add(request('d'))).toBe(true);
-    expect(['a', 'b', 'c', 'd'].map((key) => store.remembers(key))).toEqual([true, false, true, true]);
+    expect(['a', 'b', 'c', 'd'].map((key) => store.remembers({ client: 'me', id: key }))).toEqual([
+      true,
+      false,
+      true,
+      true,
+    ]);
   });
 
   it('forgets by age, from the end of a request on', () => {
@@ -131,7 +157,11 @@ describe('DuplicateStore', () => {
     store.add(known);
     store.finish(known, endOf(1600), 1);
     for (const stranger of strangers) store.finish(stranger, endOf(90), 2);
-    expect(['k', 's0', 's1'].map((key) => store.recall(key)?.body?.length)).toEqual([1600, undefined, 90]);
+    expect(['k', 's0', 's1'].map((key) => store.recall('me', key)?.body?.length)).toEqual([
+      1600,
+      undefined,
+      90,
+    ]);
     // All of them have ended, and none makes room for another stranger.
     expect([store.add(request('s3', 0, false)), store.add(request('l'))]).toEqual([false, true]);
   });

@@ -1,13 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { FinishedRequests } from '../../src/exchange/finished-requests.js';
+import { hexWords, RequestKey } from '../../src/exchange/request-key.js';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
 
-const words = (key: number): Uint32Array => Uint32Array.of(key, 0, 0, 7);
+const SEED = 1;
+
+const keyOf = (...words: number[]): RequestKey =>
+  new RequestKey(SEED, hexWords).ofWords(Uint32Array.from([...words, 0, 0, 0]), 0);
 
 describe('FinishedRequests', () => {
   it('knows nothing at first', () => {
-    const requests = new FinishedRequests(10, 100, 1);
-    expect([requests.has(words(1)), requests.get(words(1)), requests.size, requests.bytes]).toEqual([
+    const requests = new FinishedRequests(10, 100, SEED);
+    expect([requests.has(keyOf(1)), requests.get(keyOf(1)), requests.size, requests.bytes]).toEqual([
       false,
       undefined,
       0,
@@ -17,22 +21,42 @@ describe('FinishedRequests', () => {
   });
 
   it('keeps no body that is larger than its room', () => {
-    const requests = new FinishedRequests(10, 100, 1);
-    requests.push(words(1), { mark: 1, note: 'n', body: new Uint8Array(101) }, 0, 1);
-    expect(requests.get(words(1))).toEqual({ mark: 1, note: 'n', body: undefined });
-    requests.push(words(2), { mark: 1, note: 'n', body: new Uint8Array(100).fill(3) }, 0, 1);
-    expect(requests.get(words(2))?.body).toEqual(new Uint8Array(100).fill(3));
+    const requests = new FinishedRequests(10, 100, SEED);
+    requests.push(keyOf(1), { mark: 1, note: 'n', body: new Uint8Array(101) }, 0, 1);
+    expect(requests.get(keyOf(1))).toEqual({ mark: 1, note: 'n', body: undefined });
+    requests.push(keyOf(2), { mark: 1, note: 'n', body: new Uint8Array(100).fill(3) }, 0, 1);
+    expect(requests.get(keyOf(2))?.body).toEqual(new Uint8Array(100).fill(3));
+  });
+
+  it('keeps bodies whole behind an empty one that is forgotten', () => {
+    const requests = new FinishedRequests(10, 10, SEED);
+    const push = (key: number, bytes: number): void => {
+      const body = new Uint8Array(bytes).fill(key);
+      requests.push(keyOf(key), { mark: 1, note: 'n', body }, 0, 1);
+    };
+    push(1, 4);
+    push(2, 0);
+    requests.forgetFirst();
+    push(3, 8);
+    requests.forgetFirst();
+    push(4, 4);
+    expect(requests.get(keyOf(3))?.body ?? 'evicted').toEqual('evicted');
+    expect(requests.get(keyOf(4))?.body).toEqual(new Uint8Array(4).fill(4));
+    push(5, 6);
+    expect([requests.get(keyOf(4))?.body, requests.get(keyOf(5))?.body]).toEqual([
+      new Uint8Array(4).fill(4),
+      new Uint8Array(6).fill(5),
+    ]);
   });
 
   it('tells keys apart by each of their words', () => {
-    const requests = new FinishedRequests(10, 100, 1);
+    const requests = new FinishedRequests(10, 100, SEED);
     for (let word = 0; word < 4; word++) {
-      const key = new Uint32Array(4);
-      key[word] = 5;
-      requests.push(key, { mark: word, note: undefined, body: undefined }, 0, 0);
+      const words = [0, 0, 0, 0].fill(5, word, word + 1);
+      requests.push(keyOf(...words), { mark: word, note: undefined, body: undefined }, 0, 0);
     }
-    expect(requests.get(Uint32Array.of(0, 0, 5, 0))?.mark).toBe(2);
-    expect(requests.has(Uint32Array.of(5, 5, 0, 0))).toBe(false);
+    expect(requests.get(keyOf(0, 0, 5, 0))?.mark).toBe(2);
+    expect(requests.has(keyOf(5, 5, 0, 0))).toBe(false);
   });
 
   it.each([
@@ -44,7 +68,7 @@ describe('FinishedRequests', () => {
   ])('does what a plain list would: %i entries, %i bytes', (maxEntries, maxBytes) => {
     const seed = Date.now() % 2 ** 31;
     const random = new SeededRandom(seed);
-    const requests = new FinishedRequests(maxEntries, maxBytes, random.below(2 ** 32));
+    const requests = new FinishedRequests(maxEntries, maxBytes, SEED);
     let list: { key: number; mark: number; body: Uint8Array | undefined; arrivedMs: number }[] = [];
     for (let step = 0; step < 5000; step++) {
       if (list.length === maxEntries || random.chance(0.2)) {
@@ -57,11 +81,11 @@ describe('FinishedRequests', () => {
       } else {
         const body = random.chance(0.3) ? undefined : new Uint8Array(random.below(700)).fill(step);
         const kept = body !== undefined && body.length <= maxBytes ? body : undefined;
-        requests.push(words(step), { mark: step % 256, note: step, body }, step, step + 1);
+        requests.push(keyOf(step), { mark: step % 256, note: step, body }, step, step + 1);
         list.push({ key: step, mark: step % 256, body: kept, arrivedMs: step });
       }
       const asked = random.below(step + 1);
-      const found = requests.get(words(asked));
+      const found = requests.get(keyOf(asked));
       const known = list.find(({ key }) => key === asked);
       expect({ seed, step, isKnown: found !== undefined }).toEqual({
         seed,
@@ -77,7 +101,7 @@ describe('FinishedRequests', () => {
     // What is there is the newest: no body is missing behind one that is kept.
     const bodies = list
       .filter(({ body }) => body !== undefined)
-      .map(({ key }) => requests.get(words(key))?.body);
+      .map(({ key }) => requests.get(keyOf(key))?.body);
     const firstKept = bodies.findIndex((body) => body !== undefined);
     if (firstKept >= 0) expect(bodies.slice(firstKept)).not.toContain(undefined);
     if (maxBytes > 350_000) expect(firstKept).toBeLessThanOrEqual(Math.max(0, bodies.length - 500));

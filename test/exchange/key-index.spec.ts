@@ -1,12 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { KeyIndex } from '../../src/exchange/key-index.js';
+import { hexWords, RequestKey } from '../../src/exchange/request-key.js';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
 
 describe('KeyIndex', () => {
   it('tells keys apart, also the few of many whose hashes are the same', () => {
     const random = new SeededRandom();
-    const keyOf = (): Uint32Array => Uint32Array.from({ length: 4 }, () => random.below(2 ** 32));
-    const index = new KeyIndex(random.below(2 ** 32));
+    const seed = random.below(2 ** 32);
+    const keyOf = (): RequestKey => {
+      const words = Uint32Array.from({ length: 4 }, () => random.below(2 ** 32));
+      return new RequestKey(seed, hexWords).ofWords(words, 0);
+    };
+    const index = new KeyIndex(seed);
     index.resize(KEYS, []);
     const keys = Array.from({ length: KEYS }, keyOf);
     keys.forEach((key, slot) => index.set(slot, key));

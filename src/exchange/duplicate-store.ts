@@ -35,9 +35,8 @@ export class DuplicateStore<R extends StoredRequest> {
   readonly #present: PresentRequests<R>;
   readonly #proved: Partition;
   readonly #others: Partition;
-  /** What is asked for, and what has ended. */
-  readonly #asked: RequestKey;
-  readonly #ended: RequestKey;
+  /** Of the request that is asked for, or has ended. */
+  readonly #key: RequestKey;
   /** The latest arrival of a request that was forgotten. */
   #forgottenMs = -Infinity;
 
@@ -53,8 +52,7 @@ export class DuplicateStore<R extends StoredRequest> {
     seed: number,
   ) {
     const { maxBytes, maxEntries } = limits;
-    this.#asked = new RequestKey(seed, wordsOf);
-    this.#ended = new RequestKey(seed, wordsOf);
+    this.#key = new RequestKey(seed, wordsOf);
     this.#present = new PresentRequests(seed);
     this.#proved = new Partition(maxBytes, maxEntries, seed);
     this.#others = new Partition(
@@ -66,18 +64,18 @@ export class DuplicateStore<R extends StoredRequest> {
 
   /** One that runs, or whose reply is about to be said again. */
   find(client: string, id: string): R | undefined {
-    return this.#present.get(this.#asked.of(client, id));
+    return this.#present.get(this.#key.of(client, id));
   }
 
   /** What is remembered of one that has ended, as copies. */
   recall(client: string, id: string): FinishedRequest | undefined {
-    const key = this.#asked.of(client, id);
+    const key = this.#key.of(client, id);
     return this.#others.finished.get(key) ?? this.#proved.finished.get(key);
   }
 
   /** Whether a request that was added is known of still. */
   remembers({ client, id }: Pick<R, 'client' | 'id'>): boolean {
-    const key = this.#asked.of(client, id);
+    const key = this.#key.of(client, id);
     const isPresent = this.#present.get(key) !== undefined;
     return isPresent || this.#others.finished.has(key) || this.#proved.finished.has(key);
   }
@@ -112,10 +110,10 @@ export class DuplicateStore<R extends StoredRequest> {
 
   /** It is over: from now on it ages. What it was is kept in short, its reply as a copy. */
   finish(request: R, ended: FinishedRequest, nowMs: number): void {
-    if (!this.#present.take(request, this.#ended)) return;
+    if (!this.#present.take(request, this.#key)) return;
     const partition = this.#partitionOf(request);
     partition.running--;
-    partition.finished.push(this.#ended, ended, request.arrivedMs, nowMs);
+    partition.finished.push(this.#key, ended, request.arrivedMs, nowMs);
   }
 
   /** One that has ended is busy once more: {@link find} knows it until it is {@link release}d. */
@@ -124,12 +122,12 @@ export class DuplicateStore<R extends StoredRequest> {
   }
 
   release(request: R): void {
-    this.#present.take(request, this.#ended);
+    this.#present.take(request, this.#key);
   }
 
   /** Takes out a request that has not run, as if it had never come. */
   revoke(request: R): void {
-    if (this.#present.take(request, this.#ended)) this.#partitionOf(request).running--;
+    if (this.#present.take(request, this.#key)) this.#partitionOf(request).running--;
   }
 
   /** Forgets requests whose time is up. */
@@ -173,7 +171,7 @@ export class DuplicateStore<R extends StoredRequest> {
   }
 
   #keyOf({ client, id }: R): RequestKey {
-    return this.#asked.of(client, id);
+    return this.#key.of(client, id);
   }
 }
 

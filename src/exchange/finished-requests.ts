@@ -28,9 +28,8 @@ export class FinishedRequests {
   #bodyBytes = new Int32Array(0);
   #notes: unknown[] = [];
   #capacity = 0;
-  /** Slots of the oldest request and of the next one; all between are taken. */
+  /** Slot of the oldest request; the others follow. */
   #first = 0;
-  #next = 0;
   #size = 0;
   /** The oldest ones whose bodies are gone, or never were. */
   #bodiless = 0;
@@ -52,9 +51,7 @@ export class FinishedRequests {
   /** Adds one that has just ended, whose key is not here; there must be room. */
   push(key: RequestKey, { mark, note, body }: FinishedRequest, arrivedMs: number, finishedMs: number): void {
     if (this.#size === this.#capacity) this.#grow();
-    const slot = this.#next;
-    this.#next = this.#slotBehind(slot);
-    this.#size++;
+    const slot = this.#slotAt(this.#size++);
     this.#index.set(slot, key);
     this.#marks[slot] = mark;
     this.#notes[slot] = note;
@@ -81,7 +78,7 @@ export class FinishedRequests {
     const slot = this.#first;
     this.#index.clear(slot);
     this.#notes[slot] = undefined;
-    this.#first = this.#slotBehind(slot);
+    this.#first = this.#slotAt(1);
     this.#bodiless--;
     this.#size--;
     return this.#arrivedMs[slot] as number;
@@ -101,9 +98,11 @@ export class FinishedRequests {
     return this.#bytes;
   }
 
-  // Positions that start again at 0 stay small integers: a remainder of large numbers takes 10 ns.
-  #slotBehind(slot: number): number {
-    return slot + 1 === this.#capacity ? 0 : slot + 1;
+  /** @param distance from the oldest request, up to the capacity */
+  #slotAt(distance: number): number {
+    // Positions that start again at 0 stay small integers: a remainder of large numbers takes 10 ns.
+    const slot = this.#first + distance;
+    return slot < this.#capacity ? slot : slot - this.#capacity;
   }
 
   #keepBody(slot: number, body: Uint8Array): void {
@@ -133,8 +132,7 @@ export class FinishedRequests {
 
   /** Gives up the body of the oldest request that may have one. */
   #evictBody(): void {
-    const distance = this.#first + this.#bodiless++;
-    const slot = distance < this.#capacity ? distance : distance - this.#capacity;
+    const slot = this.#slotAt(this.#bodiless++);
     const at = this.#bodyAt[slot] as number;
     if (at === NO_BODY) return;
     const bytes = this.#bodyBytes[slot] as number;
@@ -166,7 +164,6 @@ export class FinishedRequests {
     this.#notes = order.map((slot) => this.#notes[slot]);
     this.#capacity = capacity;
     this.#first = 0;
-    this.#next = this.#size;
   }
 
   /** More room for bodies; those that are here move to its beginning. */
@@ -189,7 +186,7 @@ export class FinishedRequests {
 
   /** Slots that are taken, the oldest request first. */
   #inOrder(): number[] {
-    return Array.from({ length: this.#size }, (_, index) => (this.#first + index) % this.#capacity);
+    return Array.from({ length: this.#size }, (_, index) => this.#slotAt(index));
   }
 }
 

@@ -26,8 +26,8 @@ export class KeyIndex {
   }
 
   /** Tells the key of a slot that has one. */
-  read(slot: number, key: RequestKey): RequestKey {
-    return key.ofWords(this.#words, 4 * slot);
+  read(slot: number, key: RequestKey): void {
+    key.ofWords(this.#words, 4 * slot);
   }
 
   /** The slot has no key any more. */

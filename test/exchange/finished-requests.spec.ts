@@ -93,9 +93,16 @@ describe('FinishedRequests', () => {
         isKnown: known !== undefined,
       });
       if (found === undefined || known === undefined) continue;
-      expect([found.mark, found.note]).toEqual([known.mark, known.key]);
+      expect({ seed, step, mark: found.mark, note: found.note }).toEqual({
+        seed,
+        step,
+        mark: known.mark,
+        note: known.key,
+      });
       // Its body, whole, or none any more.
-      if (found.body !== undefined) expect(found.body).toEqual(known.body);
+      if (found.body !== undefined) {
+        expect({ seed, step, body: found.body }).toEqual({ seed, step, body: known.body });
+      }
     }
     expect([requests.size, requests.bytes <= maxBytes]).toEqual([list.length, true]);
     // What is there is the newest: no body is missing behind one that is kept.

@@ -43,10 +43,9 @@ export class BatchDatagramSocket implements DatagramSocket {
   /** What was read last, and how much of it is handed on. */
   #batch: readonly ReceivedDatagram[] = [];
   #handed = NOTHING_IN_HAND;
-  /** How much is handed on at a time; when the last ones were, and which was the first of them. */
+  /** How much is handed on at a time, and when the last ones were. */
   readonly #portion = new Portion();
   #handedMs = 0;
-  #handedFrom = 0;
   #closing: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
@@ -160,9 +159,7 @@ export class BatchDatagramSocket implements DatagramSocket {
   readonly #handOn = (): void => {
     const begin = this.#handed;
     if (this.#closing !== undefined || begin >= this.#batch.length) return this.#endBatch();
-    const { length } = this.#batch;
-    if (this.#portion.isSeveral(length)) this.#measure(begin);
-    this.#handed = begin + this.#portion.sizeIn(length);
+    this.#handed = begin + this.#nextPortion(begin);
     try {
       this.events.onDatagrams(this.#batch.slice(begin, this.#handed));
     } finally {
@@ -171,12 +168,16 @@ export class BatchDatagramSocket implements DatagramSocket {
     }
   };
 
-  /** What was handed on before has come to rest. */
-  #measure(begin: number): void {
+  /** How many are handed on now that those before have come to rest. */
+  #nextPortion(begin: number): number {
+    const { length } = this.#batch;
+    const size = this.#portion.sizeIn(length);
+    // All at once: what it takes teaches nothing that is worth a look at the clock.
+    if (size >= length) return size;
     const nowMs = performance.now();
-    if (begin > 0) this.#portion.took(nowMs - this.#handedMs, begin - this.#handedFrom);
+    if (begin > 0) this.#portion.took(nowMs - this.#handedMs, size);
     this.#handedMs = nowMs;
-    this.#handedFrom = begin;
+    return this.#portion.sizeIn(length);
   }
 
   /** Behind all promises that are ready now, also those that they make ready. */

@@ -16,11 +16,6 @@ export class Portion {
   took(milliseconds: number, datagrams: number): void {
     this.#fitting = Math.min(MOST, Math.floor((datagrams * FITTING_MS) / milliseconds));
   }
-
-  /** Whether so many make more than one portion, so that it is worth a look at the clock how long each takes. */
-  isSeveral(datagrams: number): boolean {
-    return datagrams > LEAST;
-  }
 }
 
 // Handlers that compute for 2 ms each take a turn of 8 ms for four of them.

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { PeerAddress } from '../../../src/common/peer-address.js';
 import { BatchDatagramSocket } from '../../../src/endpoint/batch/batch-datagram-socket.js';
 import { loadLibc, type Interest, type Libc, type PollListener } from '../../../src/endpoint/batch/libc.js';
@@ -18,7 +18,10 @@ describe('BatchDatagramSocket', () => {
   beforeAll(async () => {
     real = await loadLibc();
   });
-  afterEach(() => Promise.all(open.splice(0).map((socket) => socket.close())));
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await Promise.all(open.splice(0).map((socket) => socket.close()));
+  });
 
   it('says that a datagram is cut, and gives what there was room for', async () => {
     const { local, received, socket } = await bound({}, 100);
@@ -42,26 +45,24 @@ describe('BatchDatagramSocket', () => {
     expect([four, six].map(({ received }) => received[0]!.peer.key)).toEqual([four.local.key, six.local.key]);
   });
 
-  it('reads so many in a turn at most, and lets promises run between a few of them', async () => {
-    const { calls, portions } = await fullSocket((count) => spinFor(count * 0.3));
-    const perTurn = [0, 1, 2, 3, 4].map((nth) => calls.filter((at) => at === nth).length);
-    expect(Math.max(...perTurn)).toBeGreaterThan(0);
-    expect(Math.max(...perTurn)).toBeLessThanOrEqual(4);
+  it('lets promises run between a few datagrams that take long, and reads no more in that turn', async () => {
+    const { mostCalls, portions } = await fullSocket(0.3);
+    expect(mostCalls).toBe(1);
     expect(portions.length).toBeGreaterThanOrEqual(16);
     expect(new Set(portions)).toEqual(new Set([4]));
   });
 
-  it('hands on more at a time where that takes little, and never too many', async () => {
-    const { portions } = await fullSocket(() => undefined);
+  it('hands on more at a time where that takes little, half of a batch at the most, for so many calls', async () => {
+    const { mostCalls, portions } = await fullSocket(0.001);
+    expect(mostCalls).toBe(4);
     expect(portions[0]).toBe(4);
-    expect(Math.max(...portions)).toBeGreaterThan(4);
-    expect(Math.max(...portions)).toBeLessThanOrEqual(32);
+    expect(Math.max(...portions)).toBe(32);
   });
 
-  /** Reads for five turns of a socket that is as full as it can be, all of the time. @param work what is done with each */
-  async function fullSocket(
-    work: (count: number) => void,
-  ): Promise<{ calls: readonly number[]; portions: readonly number[] }> {
+  /** Reads for five turns of a socket that is as full as it can be. @param eachMs what a datagram takes */
+  async function fullSocket(eachMs: number): Promise<{ mostCalls: number; portions: readonly number[] }> {
+    let nowMs = 0;
+    jest.spyOn(performance, 'now').mockImplementation(() => nowMs);
     const calls: number[] = [];
     const portions: number[] = [];
     let turn = 0;
@@ -82,14 +83,15 @@ describe('BatchDatagramSocket', () => {
         });
       }
       sinceLast += batch.length;
-      work(batch.length);
+      nowMs += batch.length * eachMs;
       return 0;
     };
     const other = await bound();
     await fateOf(other.socket, Buffer.from('x'), local);
     for (; turn < 5; turn++) await nextTurn();
     isOver = true;
-    return { calls, portions };
+    const perTurn = [0, 1, 2, 3, 4].map((nth) => calls.filter((at) => at === nth).length);
+    return { mostCalls: Math.max(...perTurn), portions };
   }
 
   it('waits until the kernel has room, and tells nobody of it', async () => {
@@ -294,9 +296,4 @@ function descriptors(): number {
 
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await nextTurn();
-}
-
-function spinFor(milliseconds: number): void {
-  const endMs = performance.now() + milliseconds;
-  while (performance.now() < endMs);
 }

@@ -32,9 +32,4 @@ describe('Portion', () => {
     portion.took(0, 4);
     expect([1, 4, 9, 32, 33, 64].map((batch) => portion.sizeIn(batch))).toEqual([4, 4, 5, 16, 17, 32]);
   });
-
-  it('looks at no clock for as many as are always handed on at once', () => {
-    const portion = new Portion();
-    expect([portion.isSeveral(1), portion.isSeveral(4), portion.isSeveral(5)]).toEqual([false, false, true]);
-  });
 });

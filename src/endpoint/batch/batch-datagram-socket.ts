@@ -8,6 +8,7 @@ import type {
   ReceivedDatagram,
 } from '../datagram-socket.js';
 import { EndpointClosedError } from '../endpoint.errors.js';
+import { PortionFeed } from '../portion-feed.js';
 import type { SocketOptions } from '../socket.options.js';
 import { TURN_MS } from '../turn.js';
 import { BatchSender } from './batch-sender.js';
@@ -16,7 +17,6 @@ import type { Interest, Libc, Poll, PollListener } from './libc.js';
 import { MSG_DONTWAIT, MSG_TRUNC } from './linux.js';
 import { SLOTS } from './message-slab.js';
 import type { AddressBook } from './address-book.js';
-import { Portion } from './portion.js';
 import { SystemError } from './system-error.js';
 import type { ThreadMemory } from './thread-memory.js';
 
@@ -31,6 +31,7 @@ export class BatchDatagramSocket implements DatagramSocket {
   readonly #descriptor: Descriptor;
   readonly #sender: BatchSender;
   readonly #peers: AddressBook;
+  readonly #feed: PortionFeed;
   #poll: Poll | undefined;
   #isTurnAhead = false;
   #hasRoom = false;
@@ -40,12 +41,6 @@ export class BatchDatagramSocket implements DatagramSocket {
   /** Of the turn: calls that may still be made to read, and when it is over. */
   #callsLeft = 0;
   #turnEndMs = 0;
-  /** What was read last, and how much of it is handed on. */
-  #batch: readonly ReceivedDatagram[] = [];
-  #handed = NOTHING_IN_HAND;
-  /** How much is handed on at a time, and when the last ones were. */
-  readonly #portion = new Portion();
-  #handedMs = 0;
   #closing: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
@@ -58,6 +53,7 @@ export class BatchDatagramSocket implements DatagramSocket {
   ) {
     this.#descriptor = new Descriptor(libc, options);
     this.#peers = memory.peersOf(this.#descriptor.family);
+    this.#feed = new PortionFeed(events, (datagrams) => this.#endBatch(datagrams));
     this.#sender = new BatchSender({
       libc,
       descriptor: this.#descriptor,
@@ -100,6 +96,7 @@ export class BatchDatagramSocket implements DatagramSocket {
   close(): Promise<void> {
     // Later, but at once known: nothing more is taken, also from those who are told of what leaves now.
     this.#closing ??= Promise.resolve().then(() => this.#close());
+    this.#feed.stop();
     return this.#closing;
   }
 
@@ -128,7 +125,7 @@ export class BatchDatagramSocket implements DatagramSocket {
     this.#turnEndMs = performance.now() + TURN_MS;
     try {
       // After an error that nobody has caught, what was read before may still be in hand: Node goes on with it later.
-      if (this.#closing === undefined && this.#handed === NOTHING_IN_HAND) this.#read();
+      if (this.#closing === undefined && this.#feed.inHand === 0) this.#read();
     } finally {
       if (this.#hasRoom || this.#isUnwatched) this.#watchOn();
     }
@@ -146,50 +143,20 @@ export class BatchDatagramSocket implements DatagramSocket {
     const { incoming } = this.memory;
     const count = this.libc.recvmmsg(this.#descriptor.fd, incoming.headerAt(0), SLOTS, MSG_DONTWAIT, 0n);
     if (count < 0) return this.#failedToRead();
+    let batch: readonly ReceivedDatagram[];
     try {
-      this.#batch = this.#copyOut(count);
+      batch = this.#copyOut(count);
     } finally {
       incoming.expectAny(count);
     }
-    this.#handed = 0;
-    this.#handOn();
+    this.#feed.begin(batch);
   }
 
-  /** Hands on a few, and lets what they began come to rest: whoever watches how long a turn takes must see it. */
-  readonly #handOn = (): void => {
-    const begin = this.#handed;
-    if (this.#closing !== undefined || begin >= this.#batch.length) return this.#endBatch();
-    this.#handed = begin + this.#nextPortion(begin);
-    try {
-      this.events.onDatagrams(this.#batch.slice(begin, this.#handed));
-    } finally {
-      // Not queueMicrotask(): it makes an AsyncResource each time, 2 % of a request that is alone.
-      void NOW.then(this.#onRest);
-    }
-  };
-
-  /** How many are handed on now that those before have come to rest. */
-  #nextPortion(begin: number): number {
-    const { length } = this.#batch;
-    const size = this.#portion.sizeIn(length);
-    // All at once: what it takes teaches nothing that is worth a look at the clock.
-    if (size >= length) return size;
-    const nowMs = performance.now();
-    if (begin > 0) this.#portion.took(nowMs - this.#handedMs, size);
-    this.#handedMs = nowMs;
-    return this.#portion.sizeIn(length);
-  }
-
-  /** Behind all promises that are ready now, also those that they make ready. */
-  readonly #onRest = (): void => process.nextTick(this.#handOn);
-
-  #endBatch(): void {
-    const isFull = this.#batch.length === SLOTS;
-    this.#batch = [];
-    this.#handed = NOTHING_IN_HAND;
+  #endBatch(datagrams: number): void {
     this.#flush();
     // A call that was not filled has emptied the queue. Should more have come since, or the turn be spent, the event
     // loop tells again.
+    const isFull = datagrams === SLOTS;
     if (isFull && --this.#callsLeft > 0 && performance.now() < this.#turnEndMs && this.#closing === undefined)
       this.#read();
   }
@@ -220,8 +187,8 @@ export class BatchDatagramSocket implements DatagramSocket {
   #flushLater(): void {
     // What answers a batch leaves in two parts: the peer works on the first while the second is made. In one, each
     // side waits for the other: where 32 requests are under way, a third more of them are answered so.
-    const isInHand = this.#handed !== NOTHING_IN_HAND;
-    if (isInHand && this.#sender.waiting < Math.max(LEAST_PART, this.#batch.length / 2)) return;
+    const { inHand } = this.#feed;
+    if (inHand > 0 && this.#sender.waiting < Math.max(LEAST_PART, inHand / 2)) return;
     if (this.#isFlushAhead || this.#sender.isFull) return;
     this.#isFlushAhead = true;
     // Whoever sends again whenever something has left would never let the event loop go on.
@@ -270,8 +237,6 @@ export class BatchDatagramSocket implements DatagramSocket {
   }
 }
 
-const NOW = Promise.resolve();
-
 const READ: Interest = { readable: true, writable: false };
 const READ_AND_WRITE: Interest = { readable: true, writable: true };
 const WRITE: Interest = { readable: false, writable: true };
@@ -280,8 +245,6 @@ const { EAGAIN, EINTR } = constants.errno;
 
 // 256 datagrams: about 2 ms of handlers that only compute.
 const CALLS_IN_TURN = 4;
-
-const NOTHING_IN_HAND = -1;
 
 // A call costs as much as three datagrams do in it.
 const LEAST_PART = 16;

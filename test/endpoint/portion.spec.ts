@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Portion } from '../../../src/endpoint/batch/portion.js';
+import { Portion } from '../../src/endpoint/portion.js';
 
 describe('Portion', () => {
   it('begins small, and grows where a datagram takes little', () => {

@@ -1,5 +1,6 @@
 import { Socket } from 'node:dgram';
 import dns from 'node:dns';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { PeerAddress } from '../../src/common/peer-address.js';
 import type { ReceivedDatagram } from '../../src/endpoint/datagram-socket.js';
@@ -37,7 +38,7 @@ describe('NodeDatagramSocket', () => {
     });
   });
 
-  it('answers the first datagram of a turn at once, and sends the rest together when the turn ends', async () => {
+  it('answers one that is alone at once, and those of a turn that brings many together', async () => {
     const told: string[] = [];
     const { socket, local } = await bound({}, 0, ({ data, peer }) => {
       told.push(`${data.toString()} came`);
@@ -51,13 +52,18 @@ describe('NodeDatagramSocket', () => {
     });
     const asking = await bound();
     // All of them are with the kernel before the event loop looks for any.
-    const fates = send(
-      asking.socket,
-      ['a', 'b', 'c', 'd'].map((text) => [Buffer.from(text), local] as const),
-    );
-    expect(await fates).toEqual(['left', 'left', 'left', 'left']);
-    await until(() => asking.batches.length === 4);
-    expect(told).toEqual([
+    const ask = async (texts: string): Promise<string[]> => {
+      const before = asking.batches.flat().length;
+      const toldBefore = told.length;
+      await send(
+        asking.socket,
+        Array.from(texts, (text) => [Buffer.from(text), local] as const),
+      );
+      await until(() => asking.batches.flat().length === before + texts.length);
+      await nextTurn();
+      return told.slice(toldBefore);
+    };
+    expect(await ask('abcd')).toEqual([
       'a came',
       'a answered',
       'b came',
@@ -67,11 +73,20 @@ describe('NodeDatagramSocket', () => {
       'c answered',
       'd answered',
     ]);
-    expect(asking.batches.map(([first]) => first?.data.toString())).toEqual(['re a', 're b', 're c', 're d']);
-    // The next turn begins anew.
-    await send(asking.socket, [[Buffer.from('e'), local]]);
-    await until(() => asking.batches.length === 5);
-    expect(told.slice(8)).toEqual(['e came', 'e answered']);
+    // The one before has brought many: now the first one waits for the others, too.
+    expect(await ask('ef')).toEqual(['e came', 'f came', 'e answered', 'f answered']);
+    expect(await ask('g')).toEqual(['g came', 'g answered']);
+    expect(await ask('hij')).toEqual([
+      'h came',
+      'h answered',
+      'i came',
+      'j came',
+      'i answered',
+      'j answered',
+    ]);
+    expect(asking.batches.flat().map(({ data }) => data.toString())).toEqual(
+      Array.from('abcdefghij', (text) => `re ${text}`),
+    );
   });
 
   it('lets what waits for the end of a turn leave before it closes', async () => {
@@ -183,5 +198,5 @@ async function send(
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise<void>((resolve) => setImmediate(resolve));
+  while (!holds()) await nextTurn();
 }

@@ -1,6 +1,7 @@
 import type { Frame } from '../codec/frame.js';
 import type { EventPacket, PacketId, ReplyPacket, RequestPacket, RequestStamp } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
+import { AskedRequests } from '../exchange/asked-requests.js';
 import type { PeerPath } from '../exchange/peer-path.js';
 import type { Answer, Question, RequestTimes } from './asking.js';
 import { Cancellation } from './cancellation.js';
@@ -15,7 +16,7 @@ export type Stray = 'unknown' | 'foreign';
 
 /** The asking half of the exchange: all requests and confirmable events of ours over one socket. */
 export class ExchangeClient implements InquiryOwner {
-  readonly #inquiries = new Map<string, Inquiry>();
+  readonly #inquiries = new AskedRequests<Inquiry>();
   readonly #cancellations = new Map<string, Cancellation>();
   #timeouts = 0;
 
@@ -63,12 +64,12 @@ export class ExchangeClient implements InquiryOwner {
   }
 
   isPending(id: PacketId, peer: PeerAddress): boolean {
-    return this.#inquiries.get(id as string)?.peer.equals(peer) === true;
+    return this.#inquiries.get(id)?.peer.equals(peer) === true;
   }
 
   /** Takes a reply in one datagram. */
   onReply(packet: ReplyPacket, { peer, receivedAtMs }: InboundDatagram): Stray | undefined {
-    const inquiry = this.#inquiries.get(packet.id as string);
+    const inquiry = this.#inquiries.get(packet.id);
     if (inquiry === undefined) return 'unknown';
     if (!inquiry.peer.equals(peer)) return 'foreign';
     this.#heard(inquiry, receivedAtMs);
@@ -93,11 +94,12 @@ export class ExchangeClient implements InquiryOwner {
 
   /** The machine of a connected peer says that nobody listens. */
   onUnreachable(cause: Error): void {
-    for (const inquiry of this.#drain()) inquiry.fail(new PeerUnreachableError(inquiry.peer, cause));
+    for (const inquiry of this.#inquiries.values())
+      inquiry.fail(new PeerUnreachableError(inquiry.peer, cause));
   }
 
   close(): void {
-    for (const inquiry of this.#drain()) inquiry.fail(new EndpointClosedError());
+    for (const inquiry of this.#inquiries.values()) inquiry.fail(new EndpointClosedError());
     for (const cancellation of this.#cancellations.values()) cancellation.end();
   }
 
@@ -112,22 +114,22 @@ export class ExchangeClient implements InquiryOwner {
   }
 
   onOver(inquiry: Inquiry): void {
-    this.#inquiries.delete(inquiry.message.id);
+    this.#inquiries.remove(inquiry);
   }
 
-  probe({ message: { id }, peer, epoch }: Inquiry): void {
+  probe({ id, peer, epoch }: Inquiry): void {
     this.parts.counts.probes++;
     postFrame(this.parts, { kind: 'probe', id, client: this.parts.client, epoch }, peer);
   }
 
-  cancel({ message: { id }, peer, path }: Inquiry): void {
+  cancel({ id, peer, path }: Inquiry): void {
     if (this.#cancellations.size >= MAX_CANCELLATIONS || this.#cancellations.has(id)) return;
     const forget = (): void => void this.#cancellations.delete(id);
     const cancellation = new Cancellation(this.parts, id, peer, path, forget);
     if (!cancellation.isOver) this.#cancellations.set(id, cancellation);
   }
 
-  prove({ message: { id }, peer, path, epoch }: Inquiry): void {
+  prove({ id, peer, path, epoch }: Inquiry): void {
     const nowMs = this.parts.scheduler.now();
     // Many requests at once are asked for the same token.
     if (path.token === undefined || nowMs - path.shownMs < SHOW_EVERY_MS) return;
@@ -142,7 +144,7 @@ export class ExchangeClient implements InquiryOwner {
     for (const inquiry of this.#inquiries.values()) if (inquiry.path === path) inquiry.onFirstSample(nowMs);
   }
 
-  toReply(message: Uint8Array, { message: { id }, peer }: Inquiry): ReplyPacket | undefined {
+  toReply(message: Uint8Array, { id, peer }: Inquiry): ReplyPacket | undefined {
     const packet = readMessage(this.parts, message, peer);
     return packet?.kind === 'reply' && packet.id === id ? packet : undefined;
   }
@@ -170,12 +172,12 @@ export class ExchangeClient implements InquiryOwner {
       return ignore;
     }
     if (endpoint.closed) answer.failed(new EndpointClosedError());
-    else if (this.#inquiries.size >= this.maxPending || this.#inquiries.has(id)) {
+    else if (this.#inquiries.size >= this.maxPending || this.#inquiries.get(id) !== undefined) {
       answer.failed(new TooManyRequestsError(this.maxPending));
     } else {
       const path = paths.hold(peer, nowMs);
       const inquiry = new Inquiry(this, { id, bytes, isEvent, passage }, peer, path, times, answer, nowMs);
-      this.#inquiries.set(id, inquiry);
+      this.#inquiries.add(inquiry);
       inquiry.start(nowMs);
       return () => inquiry.giveUp();
     }
@@ -242,10 +244,6 @@ export class ExchangeClient implements InquiryOwner {
     if (this.#cancellations.has(id)) return;
     const { client } = this.parts;
     postFrame(this.parts, { kind: 'cancel', id, client, epoch: 0 }, peer);
-  }
-
-  #drain(): Inquiry[] {
-    return [...this.#inquiries.values()];
   }
 }
 

@@ -1,6 +1,7 @@
 import type { GoneReason, SegmentFrame } from '../codec/frame.js';
 import type { ReplyPacket } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
+import type { AskedRequest } from '../exchange/asked-requests.js';
 import type { PeerPath, Waiting } from '../exchange/peer-path.js';
 import { RequestProgress } from '../exchange/request-progress.js';
 import { StreamWatch } from '../exchange/stream-watch.js';
@@ -52,7 +53,9 @@ export interface InquiryMessage {
  * A request or a confirmable event of ours over the exchange, from the call to the last reply: it waits for its
  * place, is sent and sent again, gathers what comes, and ends exactly once.
  */
-export class Inquiry extends Timed implements Fate, Waiting, RunSink {
+export class Inquiry extends Timed implements Fate, Waiting, RunSink, AskedRequest {
+  /** Among all inquiries. */
+  slot = -1;
   /** Values that have come. */
   values = 0;
   /** What the peer's last refusal asked for. */
@@ -82,6 +85,10 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink {
     super();
     const deadlineMs = (times.sinceMs ?? nowMs) + times.timeoutMs;
     this.#progress = new RequestProgress(path.rtt, deadlineMs, owner.parts.random);
+  }
+
+  get id(): string {
+    return this.message.id;
   }
 
   /** Gets in line. */

@@ -84,9 +84,32 @@ describe('NodeDatagramSocket', () => {
       'i answered',
       'j answered',
     ]);
+    // More than one portion: none is answered before the last one has come.
+    const many = await ask('klmnopqrst');
+    expect(many.map((line) => line.slice(2))).toEqual([
+      ...Array.from({ length: 10 }, () => 'came'),
+      ...Array.from({ length: 10 }, () => 'answered'),
+    ]);
     expect(asking.batches.flat().map(({ data }) => data.toString())).toEqual(
-      Array.from('abcdefghij', (text) => `re ${text}`),
+      Array.from('abcdefghijklmnopqrst', (text) => `re ${text}`),
     );
+  });
+
+  it('hands nothing on when it closes, also of what is here', async () => {
+    const heard: string[] = [];
+    const { socket, local } = await bound({}, 0, ({ data }) => {
+      heard.push(data.toString());
+      if (data.toString() === 'b') void socket.close();
+    });
+    const asking = await bound();
+    await send(
+      asking.socket,
+      Array.from('abcdefghijklm', (text) => [Buffer.from(text), local] as const),
+    );
+    await until(() => heard.includes('b'));
+    await socket.close();
+    // The rest of the portion is its listener's to refuse.
+    expect(heard.join('')).toBe('abcde');
   });
 
   it('lets what waits for the end of a turn leave before it closes', async () => {

@@ -10,18 +10,16 @@ export interface AskedRequest extends Present {
 /**
  * Requests of ours that wait for their end, by id.
  *
- * Not a Map: each time that one has been gone through, it leaves a dead table behind, which names the next. Once one of
- * them is old, all that come after it outlive their time, with the requests in them: a client for which that began
- * took half as much processor time again for each request, until it ended.
+ * Not in a Map, for what `HashPlaces` says of it: dead tables name the ones that followed them, and once one has
+ * become old, so does all that comes later. Each request of such a client took half as much processor time again.
  */
 export class AskedRequests<R extends AskedRequest> {
-  // Ids are our own and no secret of somebody's: nobody can choose such as crowd one place.
+  // Ids are made here, at random: nobody can choose such as crowd one place.
   readonly #present = new PresentRequests<R>(SEED);
   readonly #key = new RequestKey(SEED, hexWords);
-  #size = 0;
 
   get size(): number {
-    return this.#size;
+    return this.#present.size;
   }
 
   /** @param id whatever a peer says that it is @returns the request of exactly that id */
@@ -34,12 +32,11 @@ export class AskedRequests<R extends AskedRequest> {
   /** @param request whose id none that waits has */
   add(request: R): void {
     this.#present.set(this.#key.of(OURS, request.id), request);
-    this.#size++;
   }
 
   /** Does nothing when it is gone already. */
   remove(request: R): void {
-    if (this.#present.take(request, this.#key)) this.#size--;
+    this.#present.take(request, this.#key);
   }
 
   values(): R[] {

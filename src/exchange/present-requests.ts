@@ -7,7 +7,7 @@ export interface Present {
   slot: number;
 }
 
-/** Requests that run, by key. */
+/** Requests that are under way, by key. */
 export class PresentRequests<R extends Present> {
   readonly #index: KeyIndex;
   #requests: (R | undefined)[] = [];
@@ -17,6 +17,10 @@ export class PresentRequests<R extends Present> {
   /** @param seed see {@link RequestKey} */
   constructor(seed: number) {
     this.#index = new KeyIndex(seed);
+  }
+
+  get size(): number {
+    return this.#requests.length - this.#free.length;
   }
 
   get(key: RequestKey): R | undefined {

@@ -34,7 +34,6 @@ export class NodeDatagramSocket implements DatagramSocket {
   /** How many datagrams this turn has brought, and whether the one before had several. */
   #inTurn = 0;
   #isBusy = false;
-  #isTurnAhead = false;
   /** What leaves when the batch in hand has come to rest. */
   #waiting: OutgoingDatagram[] = [];
   #connected = false;
@@ -111,21 +110,14 @@ export class NodeDatagramSocket implements DatagramSocket {
     if (this.#closing !== undefined) return;
     const received: ReceivedDatagram = { data, peer: this.#peers.peerOf(address, port) };
     const isFirst = this.#inTurn++ === 0;
-    this.#arrangeTurn();
+    // Right behind what Node reads in one go.
+    if (isFirst) setImmediate(this.#takeTurn);
     // Where the last one was alone, so is this one as a rule: to wait for others is a twelfth of the time to its answer.
     if (isFirst && !this.#isBusy && this.#feed.inHand === 0) this.events.onDatagrams([received]);
     else this.#arrived.push(received);
   }
 
-  /** Right behind what Node reads in one go. */
-  #arrangeTurn(): void {
-    if (this.#isTurnAhead) return;
-    this.#isTurnAhead = true;
-    setImmediate(this.#takeTurn);
-  }
-
   readonly #takeTurn = (): void => {
-    this.#isTurnAhead = false;
     this.#isBusy = this.#inTurn > 1;
     this.#inTurn = 0;
     // After an error that nobody has caught, what came before may still be in hand: Node goes on with it later.
@@ -137,7 +129,7 @@ export class NodeDatagramSocket implements DatagramSocket {
 
   #endBatch(): void {
     this.#flush();
-    if (this.#arrived.length > 0) this.#arrangeTurn();
+    if (this.#arrived.length > 0) setImmediate(this.#takeTurn);
   }
 
   #flush(): void {

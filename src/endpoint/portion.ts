@@ -7,7 +7,7 @@
 export class Portion {
   #fitting = LEAST;
 
-  /** Of a batch a half at the most: the peer works on the answers to it while those to the other half are made. */
+  /** Of a batch a half at the most: the batch driver sends the answers to it before those to the other half are made. */
   sizeIn(batch: number): number {
     return Math.max(LEAST, Math.min(this.#fitting, Math.ceil(batch / 2)));
   }

@@ -95,6 +95,35 @@ describe('NodeDatagramSocket', () => {
     );
   });
 
+  it('hands on later what has come while an earlier batch could not come to rest', async () => {
+    const heard: string[] = [];
+    const { local } = await bound({}, 0, ({ data }) => void heard.push(data.toString()));
+    const asking = await bound();
+    const ask = (texts: string): Promise<string[]> =>
+      send(
+        asking.socket,
+        Array.from(texts, (text) => [Buffer.from(text), local] as const),
+      );
+    // As after an error that nobody has caught: what goes on in this turn otherwise goes on in a later one.
+    let goOn: (() => void) | undefined;
+    const nextTick = jest.spyOn(process, 'nextTick').mockImplementation(((task: () => void) => {
+      goOn = task;
+    }) as typeof process.nextTick);
+    try {
+      await ask('abc');
+      await until(() => goOn !== undefined);
+      nextTick.mockRestore();
+      await ask('de');
+      for (let turn = 0; turn < 5; turn++) await nextTurn();
+      expect(heard.join('')).toBe('abc');
+      goOn?.();
+      await until(() => heard.length === 5);
+      expect(heard.join('')).toBe('abcde');
+    } finally {
+      nextTick.mockRestore();
+    }
+  });
+
   it('hands nothing on when it closes, also of what is here', async () => {
     const heard: string[] = [];
     const { socket, local } = await bound({}, 0, ({ data }) => {

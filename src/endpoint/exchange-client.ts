@@ -3,6 +3,7 @@ import type { EventPacket, PacketId, ReplyPacket, RequestPacket, RequestStamp } 
 import type { PeerAddress } from '../common/peer-address.js';
 import { AskedRequests } from '../exchange/asked-requests.js';
 import type { PeerPath } from '../exchange/peer-path.js';
+import { hexWords } from '../exchange/request-key.js';
 import type { Answer, Question, RequestTimes } from './asking.js';
 import { Cancellation } from './cancellation.js';
 import type { InboundDatagram } from './downlink.js';
@@ -16,7 +17,7 @@ export type Stray = 'unknown' | 'foreign';
 
 /** The asking half of the exchange: all requests and confirmable events of ours over one socket. */
 export class ExchangeClient implements InquiryOwner {
-  readonly #inquiries = new AskedRequests<Inquiry>();
+  readonly #inquiries = new AskedRequests<Inquiry>(hexWords);
   readonly #cancellations = new Map<string, Cancellation>();
   #timeouts = 0;
 

@@ -263,7 +263,7 @@ export class PacketChannel {
     const { peer } = datagram;
     const client = this.#exchange?.client;
     // What strangers send is not worth reading before its time.
-    if (this.#plain?.isAsked(peer) !== true && client?.isAsked(peer) !== true) return false;
+    if (this.#plain?.mayBeAsked(peer) !== true && client?.isAsked(peer) !== true) return false;
     try {
       if (client !== undefined && isFrame(datagram.data)) {
         return client.isPending(decodeFrame(datagram.data).id, peer);

@@ -67,9 +67,9 @@ export class PlainClient {
     return () => void this.#pending.remove(request);
   }
 
-  /** Whether a request to a peer waits for its reply. */
-  isAsked(peer: PeerAddress): boolean {
-    return this.#pending.isAsked(peer);
+  /** Whether a request to a peer waits for its reply; of few others the same is said. */
+  mayBeAsked(peer: PeerAddress): boolean {
+    return this.#pending.mayBeAsked(peer);
   }
 
   isPending(id: PacketId, peer: PeerAddress): boolean {

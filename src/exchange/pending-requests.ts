@@ -1,8 +1,8 @@
 import { BinaryHeap, type HeapEntry } from '../common/binary-heap.js';
 import type { PeerAddress } from '../common/peer-address.js';
-
-/** Names a request on the wire. */
-export type RequestId = string | number;
+import { hashOfText } from '../common/text-hash.js';
+import { AskedRequests, type AskedRequest, type RequestId } from './asked-requests.js';
+import { hashWords } from './request-key.js';
 
 /** A request that waits for replies. */
 export interface PendingRequest<Reply> {
@@ -25,16 +25,16 @@ export type ReplyRefusal = 'unknown-id' | 'wrong-peer';
  * and from the address that was asked; anything else changes nothing.
  */
 export class PendingRequests<Reply> {
-  readonly #byId = new Map<RequestId, Entry<Reply>>();
-  /** How many wait for each peer. */
-  readonly #byPeer = new Map<string, number>();
+  readonly #byId = new AskedRequests<Entry<Reply>>(hashWords(SEEDS));
+  /** How many wait, by some bits of their peer. */
+  readonly #byPeer = new Uint32Array(PEER_PLACES);
   readonly #deadlines = new BinaryHeap<Entry<Reply>>((a, b) => a.deadlineMs < b.deadlineMs);
 
   /** @param capacity most requests in flight at once */
   constructor(readonly capacity: number) {}
 
   has(id: RequestId): boolean {
-    return this.#byId.has(id);
+    return this.#byId.get(id) !== undefined;
   }
 
   get size(): number {
@@ -46,17 +46,17 @@ export class PendingRequests<Reply> {
    * @returns false when the table is full or the id is in use: the request was not added
    */
   add(request: PendingRequest<Reply>, deadlineMs: number): boolean {
-    if (this.#byId.size >= this.capacity || this.#byId.has(request.id)) return false;
-    const entry: Entry<Reply> = { request, deadlineMs, heapIndex: -1 };
-    this.#byId.set(request.id, entry);
-    this.#byPeer.set(request.peer.key, (this.#byPeer.get(request.peer.key) ?? 0) + 1);
+    if (this.size >= this.capacity || this.has(request.id)) return false;
+    const entry: Entry<Reply> = { id: request.id, slot: -1, request, deadlineMs, heapIndex: -1 };
+    this.#byId.add(entry);
+    this.#count(request.peer, 1);
     if (deadlineMs !== Infinity) this.#deadlines.push(entry);
     return true;
   }
 
-  /** Whether a request to a peer waits for its reply. */
-  isAsked(peer: PeerAddress): boolean {
-    return this.#byPeer.has(peer.key);
+  /** Whether a request to a peer waits for its reply; of few others the same is said. */
+  mayBeAsked(peer: PeerAddress): boolean {
+    return this.#byPeer[placeOf(peer)] !== 0;
   }
 
   /** The request that a reply from `peer` belongs to, or why there is none. */
@@ -79,11 +79,9 @@ export class PendingRequests<Reply> {
   remove(request: PendingRequest<Reply>): boolean {
     const entry = this.#byId.get(request.id);
     if (entry?.request !== request) return false;
-    this.#byId.delete(request.id);
+    this.#byId.remove(entry);
     this.#deadlines.remove(entry);
-    const left = (this.#byPeer.get(request.peer.key) ?? 1) - 1;
-    if (left > 0) this.#byPeer.set(request.peer.key, left);
-    else this.#byPeer.delete(request.peer.key);
+    this.#count(request.peer, -1);
     return true;
   }
 
@@ -100,15 +98,30 @@ export class PendingRequests<Reply> {
     return this.#deadlines.peek()?.deadlineMs ?? Infinity;
   }
 
-  /** Takes out all requests that a test picks: of one client, or all. */
-  drain(picks: (request: PendingRequest<Reply>) => boolean = () => true): PendingRequest<Reply>[] {
-    const drained = [...this.#byId.values()].map((entry) => entry.request).filter(picks);
+  /** Takes out all requests. */
+  drain(): PendingRequest<Reply>[] {
+    const drained = this.#byId.values().map((entry) => entry.request);
     for (const request of drained) this.remove(request);
     return drained;
   }
+
+  #count(peer: PeerAddress, change: 1 | -1): void {
+    const place = placeOf(peer);
+    this.#byPeer[place] = (this.#byPeer[place] as number) + change;
+  }
 }
 
-interface Entry<Reply> extends HeapEntry {
+interface Entry<Reply> extends AskedRequest, HeapEntry {
   readonly request: PendingRequest<Reply>;
   deadlineMs: number;
 }
+
+function placeOf(peer: PeerAddress): number {
+  return hashOfText(peer.key) % PEER_PLACES;
+}
+
+// Whatever they are: ids are made on this side, so nobody looks for two that meet.
+const SEEDS = [1, 2, 3, 4];
+
+// 16 KiB. A stranger whose place is that of a peer who was asked gains that its datagrams are read before their time.
+const PEER_PLACES = 4096;

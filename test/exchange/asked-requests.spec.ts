@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { hexAt } from '../../src/common/hex.js';
 import { AskedRequests, type AskedRequest } from '../../src/exchange/asked-requests.js';
 import { requestIdSource } from '../../src/exchange/request-id.js';
+import { hashWords, hexWords } from '../../src/exchange/request-key.js';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
 
 describe('AskedRequests', () => {
@@ -10,7 +11,7 @@ describe('AskedRequests', () => {
   const B = '0123456789abcdee';
 
   it('finds a request by its id, until it is taken out', () => {
-    const requests = new AskedRequests();
+    const requests = new AskedRequests<AskedRequest>(hexWords);
     const [a, b] = [request(A), request(B)];
     requests.add(a);
     requests.add(b);
@@ -22,7 +23,7 @@ describe('AskedRequests', () => {
   });
 
   it('finds none by what is no id, though it may be read as one', () => {
-    const requests = new AskedRequests();
+    const requests = new AskedRequests<AskedRequest>(hexWords);
     requests.add(request(A));
     for (const id of [undefined, null, 5, {}, '', A.slice(1), `${A}0`, A.toUpperCase(), `p${A.slice(1)}`]) {
       expect(requests.get(id)).toBeUndefined();
@@ -32,13 +33,28 @@ describe('AskedRequests', () => {
     expect(requests.get(A.replace('0', ' '))).toBeUndefined();
   });
 
+  it('does no work on an id that is longer than any of its own', () => {
+    const lengths: number[] = [];
+    const requests = new AskedRequests<AskedRequest>((client, id, words) => {
+      lengths.push(id.length);
+      hashWords([1, 2, 3, 4])(client, id, words);
+    });
+    requests.add(request('aa'));
+    expect([requests.get('a'.repeat(60_000)), requests.get('ab'), requests.get(12)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(lengths).toEqual([2, 2, 2]);
+  });
+
   it('agrees with a Map, and stays as large as what waits at a time', () => {
     const random = new SeededRandom(20_261_129);
     const createId = requestIdSource((target) => {
       for (let at = 0; at < target.length; at++) target[at] = Math.floor(random.next() * 256);
     });
-    const requests = new AskedRequests();
-    const model = new Map<string, AskedRequest>();
+    const requests = new AskedRequests<AskedRequest>(hexWords);
+    const model = new Map<unknown, AskedRequest>();
     const order: AskedRequest[] = [];
     for (let step = 0; step < 20_000; step++) {
       if (model.size < 200 && random.next() < 0.5) {

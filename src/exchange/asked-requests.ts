@@ -22,7 +22,7 @@ export class AskedRequests<R extends AskedRequest> {
   /** Characters. Nobody makes us work on longer ones. */
   #longestId = 0;
 
-  /** @param wordsOf the 128 bits of an id, and of which kind it is: 16 digits */
+  /** @param wordsOf the 128 bits of an id that is a text */
   constructor(wordsOf: WordsOf) {
     this.#key = new RequestKey(SEED, wordsOf);
   }
@@ -33,15 +33,17 @@ export class AskedRequests<R extends AskedRequest> {
 
   /** @param id whatever a peer says that it is @returns the request of exactly that id */
   get(id: unknown): R | undefined {
-    if (!isRequestId(id) || (typeof id === 'string' && id.length > this.#longestId)) return undefined;
+    if (typeof id !== 'string' && typeof id !== 'number') return undefined;
+    if (typeof id === 'string' && id.length > this.#longestId) return undefined;
     const request = this.#present.get(this.#keyOf(id));
     return request?.id === id ? request : undefined;
   }
 
   /** @param request whose id none that waits has */
   add(request: R): void {
-    this.#longestId = Math.max(this.#longestId, String(request.id).length);
-    this.#present.set(this.#keyOf(request.id), request);
+    const { id } = request;
+    if (typeof id === 'string') this.#longestId = Math.max(this.#longestId, id.length);
+    this.#present.set(this.#keyOf(id), request);
   }
 
   /** Does nothing when it is gone already. */
@@ -54,16 +56,21 @@ export class AskedRequests<R extends AskedRequest> {
   }
 
   #keyOf(id: RequestId): RequestKey {
-    return typeof id === 'string' ? this.#key.of(OF_TEXTS, id) : this.#key.of(OF_NUMBERS, String(id));
+    if (typeof id === 'string') return this.#key.of(OURS, id);
+    // Not by its text: V8 keeps those of numbers, and they go from the young generation to the old one.
+    NUMBER[0] = id + POSITIVE_ZERO;
+    return this.#key.ofWords(NUMBER_WORDS, 0);
   }
-}
-
-function isRequestId(value: unknown): value is RequestId {
-  return typeof value === 'string' || typeof value === 'number';
 }
 
 const SEED = 0;
 
 // Instead of the client that keys of a server begin with.
-const OF_TEXTS = '0'.repeat(16);
-const OF_NUMBERS = '1'.repeat(16);
+const OURS = '0'.repeat(16);
+
+// Two words that no text has but by chance, and the bits of the number.
+const NUMBER_WORDS = Uint32Array.of(1, 0, 0, 0);
+const NUMBER = new Float64Array(NUMBER_WORDS.buffer, 8, 1);
+
+// Makes -0, which equals 0, the same.
+const POSITIVE_ZERO = 0;

@@ -45,7 +45,7 @@ describe('AskedRequests', () => {
       undefined,
       undefined,
     ]);
-    expect(lengths).toEqual([2, 2, 2]);
+    expect(lengths).toEqual([2, 2]);
   });
 
   it('agrees with a Map, and stays as large as what waits at a time', () => {

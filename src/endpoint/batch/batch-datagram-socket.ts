@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import type { PeerAddress } from '../../common/peer-address.js';
 import type { BoundAddress } from '../../telemetry/stats.js';
 import type {
@@ -11,13 +10,11 @@ import { EndpointClosedError } from '../endpoint.errors.js';
 import { PortionFeed } from '../portion-feed.js';
 import type { SocketOptions } from '../socket.options.js';
 import { TURN_MS } from '../turn.js';
+import { BatchReceiver } from './batch-receiver.js';
 import { BatchSender } from './batch-sender.js';
 import { Descriptor } from './descriptor.js';
 import type { Interest, Libc, Poll, PollListener } from './libc.js';
-import { MSG_DONTWAIT, MSG_TRUNC } from './linux.js';
 import { SLOTS } from './message-slab.js';
-import type { AddressBook } from './address-book.js';
-import { SystemError } from './system-error.js';
 import type { ThreadMemory } from './thread-memory.js';
 
 /**
@@ -30,7 +27,7 @@ export class BatchDatagramSocket implements DatagramSocket {
   readonly driver = 'batch';
   readonly #descriptor: Descriptor;
   readonly #sender: BatchSender;
-  readonly #peers: AddressBook;
+  readonly #receiver: BatchReceiver;
   readonly #feed: PortionFeed;
   #poll: Poll | undefined;
   #isTurnAhead = false;
@@ -38,8 +35,8 @@ export class BatchDatagramSocket implements DatagramSocket {
   #isUnwatched = false;
   #isFlushAhead = false;
   #flushesInTurn = 0;
-  /** Of the turn: calls that may still be made to read, and when it is over. */
-  #callsLeft = 0;
+  /** Of the turn: datagrams that may still be read, and when it is over. */
+  #datagramsLeft = 0;
   #turnEndMs = 0;
   #closing: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
@@ -47,18 +44,17 @@ export class BatchDatagramSocket implements DatagramSocket {
   /** @throws {SystemError} the kernel gives no socket */
   constructor(
     private readonly libc: Libc,
-    private readonly memory: ThreadMemory,
+    memory: ThreadMemory,
     options: SocketOptions,
     private readonly events: DatagramSocketEvents,
   ) {
     this.#descriptor = new Descriptor(libc, options);
-    this.#peers = memory.peersOf(this.#descriptor.family);
+    const parts = { libc, descriptor: this.#descriptor, peers: memory.peersOf(this.#descriptor.family) };
+    this.#receiver = new BatchReceiver({ ...parts, slab: memory.incoming });
     this.#feed = new PortionFeed(events, (datagrams) => this.#endBatch(datagrams));
     this.#sender = new BatchSender({
-      libc,
-      descriptor: this.#descriptor,
+      ...parts,
       slab: memory.outgoing,
-      peers: this.#peers,
       // What comes while it closes is not read any more: it would be told of again and again.
       onFull: () => this.#watch(this.#closing === undefined ? READ_AND_WRITE : WRITE),
     });
@@ -121,7 +117,7 @@ export class BatchDatagramSocket implements DatagramSocket {
   readonly #takeTurn = (): void => {
     this.#isTurnAhead = false;
     this.#flushesInTurn = 0;
-    this.#callsLeft = CALLS_IN_TURN;
+    this.#datagramsLeft = DATAGRAMS_IN_TURN;
     this.#turnEndMs = performance.now() + TURN_MS;
     try {
       // After an error that nobody has caught, what was read before may still be in hand: Node goes on with it later.
@@ -140,54 +136,28 @@ export class BatchDatagramSocket implements DatagramSocket {
   }
 
   #read(): void {
-    const { incoming } = this.memory;
-    const count = this.libc.recvmmsg(this.#descriptor.fd, incoming.headerAt(0), SLOTS, MSG_DONTWAIT, 0n);
-    if (count < 0) return this.#failedToRead();
     let batch: readonly ReceivedDatagram[];
     try {
-      batch = this.#copyOut(count);
-    } finally {
-      incoming.expectAny(count);
+      batch = this.#receiver.receive(this.#datagramsLeft);
+    } catch (error) {
+      return this.events.onError(error as Error);
     }
-    this.#feed.begin(batch);
+    if (batch.length > 0) this.#feed.begin(batch);
   }
 
   #endBatch(datagrams: number): void {
     this.#flush();
-    // A call that was not filled has emptied the queue. Should more have come since, or the turn be spent, the event
-    // loop tells again.
-    const isFull = datagrams === SLOTS;
-    if (isFull && --this.#callsLeft > 0 && performance.now() < this.#turnEndMs && this.#closing === undefined)
-      this.#read();
-  }
-
-  #failedToRead(): void {
-    const errno = this.libc.errno();
-    if (errno === EAGAIN || errno === EINTR) return;
-    this.events.onError(new SystemError('recvmmsg', errno));
-  }
-
-  /** Nobody keeps a slot: it belongs to the next call, whoever makes it. */
-  #copyOut(count: number): ReceivedDatagram[] {
-    const { incoming } = this.memory;
-    const batch: ReceivedDatagram[] = [];
-    for (let index = 0; index < count; index++) {
-      const begin = index * incoming.slotStep;
-      const bytes = incoming.receivedBytes(index);
-      const data = Buffer.allocUnsafe(bytes);
-      incoming.payloads.copy(data, 0, begin, begin + bytes);
-      const peer = this.#peers.peerOf(incoming, index);
-      const isCut = (incoming.flagsOf(index) & MSG_TRUNC) !== 0;
-      batch.push(isCut ? { data, peer, isTruncated: true } : { data, peer });
-    }
-    return batch;
+    this.#datagramsLeft -= datagrams;
+    // Should more have come since the queue was emptied, or the turn be spent, the event loop tells again.
+    if (this.#receiver.isDrained || this.#datagramsLeft < SLOTS) return;
+    if (performance.now() < this.#turnEndMs && this.#closing === undefined) this.#read();
   }
 
   /** Behind all promises that are ready now: handlers that only compute have answered by then. */
   #flushLater(): void {
     // What answers a batch leaves in two parts: the peer works on the first while the second is made. In one, each
     // side waits for the other: where 32 requests are under way, a third more of them are answered so.
-    const { inHand } = this.#feed;
+    const inHand = Math.min(this.#feed.inHand, SLOTS);
     if (inHand > 0 && this.#sender.waiting < Math.max(LEAST_PART, inHand / 2)) return;
     if (this.#isFlushAhead || this.#sender.isFull) return;
     this.#isFlushAhead = true;
@@ -241,10 +211,8 @@ const READ: Interest = { readable: true, writable: false };
 const READ_AND_WRITE: Interest = { readable: true, writable: true };
 const WRITE: Interest = { readable: false, writable: true };
 
-const { EAGAIN, EINTR } = constants.errno;
-
-// 256 datagrams: about 2 ms of handlers that only compute.
-const CALLS_IN_TURN = 4;
+// About 2 ms of handlers that only compute.
+const DATAGRAMS_IN_TURN = 256;
 
 // A call costs as much as three datagrams do in it.
 const LEAST_PART = 16;

@@ -33,6 +33,7 @@ export const IPV6_V6ONLY = 26;
 
 export const SOL_UDP = 17;
 export const UDP_SEGMENT = 103;
+export const UDP_GRO = 104;
 
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
@@ -53,8 +54,16 @@ export const MMSGHDR = {
 /** `struct iovec`. */
 export const IOVEC = { size: 16, base: 0, length: 8 } as const;
 
-/** `struct cmsghdr`, and what follows it here: a 16-bit number, and room to the next multiple of 8. */
-export const CMSG = { size: 24, length: 0, level: 8, type: 12, data: 16, lengthWithUint16: 18 } as const;
+/** `struct cmsghdr`, and what follows it here: a number of 16 or 32 bits, and room to the next multiple of 8. */
+export const CMSG = {
+  size: 24,
+  length: 0,
+  level: 8,
+  type: 12,
+  data: 16,
+  lengthWithUint16: 18,
+  lengthWithInt: 20,
+} as const;
 
 /** `struct sockaddr_in`. The port and the address are in the order of the network. */
 export const SOCKADDR_IN = { size: 16, family: 0, port: 2, address: 4 } as const;

@@ -1,5 +1,5 @@
 import type { Libc } from './libc.js';
-import { CMSG, IOVEC, MMSGHDR, SOCKADDR_IN6, SOL_UDP, UDP_SEGMENT } from './linux.js';
+import { CMSG, IOVEC, MMSGHDR, SOCKADDR_IN6, SOL_UDP, UDP_GRO, UDP_SEGMENT } from './linux.js';
 
 /**
  * Memory for the messages of one system call: headers, addresses, control messages and payloads, laid out once. The
@@ -21,6 +21,7 @@ export class MessageSlab {
   readonly #headers: Int32Array;
   readonly #lengths: Int32Array;
   readonly #controls: Uint16Array;
+  readonly #controlWords: Int32Array;
   readonly #headerAddresses: readonly bigint[];
   readonly #controlAddresses: readonly bigint[];
   readonly #headerPointers: BigUint64Array;
@@ -44,6 +45,7 @@ export class MessageSlab {
     this.#headerPointers = new BigUint64Array(headers);
     this.#lengths = new Int32Array(lengths);
     this.#controls = new Uint16Array(controls);
+    this.#controlWords = new Int32Array(controls);
     const at = (buffer: ArrayBuffer, step: number): readonly bigint[] => {
       const base = libc.addressOf(buffer);
       return Array.from({ length: SLOTS }, (_, index) => base + BigInt(index * step));
@@ -67,6 +69,7 @@ export class MessageSlab {
     for (let index = 0; index < count; index++) {
       const header = index * HEADER_WORDS;
       this.#headers[header + NAME_LENGTH] = SOCKADDR_IN6.size;
+      this.#headers[header + CONTROL_LENGTH] = CMSG.size;
       this.#headers[header + FLAGS] = 0;
     }
   }
@@ -74,6 +77,16 @@ export class MessageSlab {
   /** Bytes of the payload that has come. */
   receivedBytes(index: number): number {
     return this.#headers[index * HEADER_WORDS + BYTES] as number;
+  }
+
+  /** Bytes of each of the datagrams that are one payload, the last perhaps shorter; 0 where it is one of its own. */
+  mergedBytes(index: number): number {
+    if (this.#headers[index * HEADER_WORDS + CONTROL_LENGTH] === 0) return 0;
+    const control = index * CONTROL_WORDS;
+    const words = this.#controlWords;
+    const isMerged =
+      words[control + CMSG.level / 4] === SOL_UDP && words[control + CMSG.type / 4] === UDP_GRO;
+    return isMerged ? Math.max(0, words[control + CMSG.data / 4] as number) : 0;
   }
 
   /** What the kernel has remarked, such as `MSG_TRUNC`. */
@@ -129,7 +142,7 @@ export const SLOTS = 64;
 export const NAME_BYTES = 32;
 
 // What IPv6 allows without jumbograms, and some: so that nothing that can come is cut (RFC 8200 section 4.5).
-const LARGEST_PAYLOAD = 65_536;
+export const LARGEST_PAYLOAD = 65_536;
 
 const CACHE_LINE = 64;
 
@@ -140,5 +153,6 @@ const FLAGS = MMSGHDR.flags / 4;
 const BYTES = MMSGHDR.bytes / 4;
 const LENGTH_WORDS = IOVEC.size / 4;
 const LENGTH = IOVEC.length / 4;
+const CONTROL_WORDS = CMSG.size / 4;
 const CONTROL_HALVES = CMSG.size / 2;
 const SEGMENT = CMSG.data / 2;

@@ -8,6 +8,7 @@ import { loadLibc, type Interest, type Libc, type PollListener } from '../../../
 import { createMemory } from '../../../src/endpoint/batch/thread-memory.js';
 import type { ReceivedDatagram } from '../../../src/endpoint/datagram-socket.js';
 import { errnoOf } from '../../../src/endpoint/endpoint.errors.js';
+import { SeededRandom } from '../../../src/testing/seeded-random.js';
 import { resolveSocketOptions } from '../../../src/endpoint/socket.options.js';
 
 const { EAGAIN, EBADF, ECONNREFUSED, EINTR, ENOMEM } = constants.errno;
@@ -43,6 +44,31 @@ describe('BatchDatagramSocket', () => {
     await fateOf(six.socket, Buffer.from('x'), six.local);
     await until(() => six.received.length === 1);
     expect([four, six].map(({ received }) => received[0]!.peer.key)).toEqual([four.local.key, six.local.key]);
+  });
+
+  it('brings what was sent in runs whole, each for itself and in order', async () => {
+    const random = new SeededRandom(20_261_129);
+    const { received, local } = await bound();
+    const senders = [await bound(), await bound()];
+    const sent = senders.map((): string[] => []);
+    for (let round = 0; round < 40; round++) {
+      const number = round % 2;
+      const bytes = 1 + Math.floor(random.next() * (random.next() < 0.5 ? 20 : 1400));
+      const run = Array.from({ length: 1 + Math.floor(random.next() * 64) }, (_, index) =>
+        Buffer.alloc(random.next() < 0.02 ? Math.ceil(bytes / 2) : bytes, `${round}.${index};`),
+      );
+      sent[number]!.push(...run.map(String));
+      const { socket } = senders[number]!;
+      const fates = run.map((data) => fateOf(socket, data, local));
+      expect(new Set(await Promise.all(fates))).toEqual(new Set(['left']));
+      await until(() => received.length === sent.flat().length);
+    }
+    expect(
+      senders.map(({ local: { key } }) =>
+        received.filter(({ peer }) => peer.key === key).map(({ data }) => data.toString()),
+      ),
+    ).toEqual(sent);
+    expect(received.some(({ isTruncated }) => isTruncated)).toBe(false);
   });
 
   it('lets promises run between a few datagrams that take long, and reads no more in that turn', async () => {

@@ -66,7 +66,10 @@ export interface EndpointStats {
   /** What the kernel granted, in bytes; `undefined` before the socket is bound. */
   readonly recvBufferSize: number | undefined;
   readonly sendBufferSize: number | undefined;
-  /** Datagrams the kernel dropped for want of buffer space; Linux only, else `undefined`. */
+  /**
+   * Datagrams the kernel dropped for want of buffer space; Linux only, else `undefined`. With the batch driver up to 64
+   * of one size that one peer sent in a row count as one, where the kernel has made one of them (`UDP_GRO`).
+   */
   readonly kernelDrops: number | undefined;
 }
 

@@ -200,8 +200,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   }
 
   #sendAgain(served: Served, attempt: number, receivedMs: number): void {
-    this.#store.readmit(served);
-    this.#replies.sendAgain(served, attempt, receivedMs);
+    if (this.#store.readmit(served)) this.#replies.sendAgain(served, attempt, receivedMs);
   }
 
   #onRepeated(served: Served, stamp: RequestStamp, datagram: InboundDatagram): void {
@@ -255,6 +254,8 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     state: 'cancelled' | 'refused',
     refusal?: GoneReason,
   ): void {
+    // It may have come whole while a part of it lay here: what became of that one counts.
+    if (this.#store.remembers({ client, id })) return;
     const isProven = this.parts.endpoint.validation.isProven(peer);
     const served = new Served(this, client, id, NO_STAMP, peer, receivedAtMs, isProven);
     served.refusal = refusal;

@@ -43,7 +43,7 @@ export class AskedRequests<R extends AskedRequest> {
   add(request: R): void {
     const { id } = request;
     if (typeof id === 'string') this.#longestId = Math.max(this.#longestId, id.length);
-    this.#present.set(this.#keyOf(id), request);
+    this.#present.add(this.#keyOf(id), request);
   }
 
   /** Does nothing when it is gone already. */

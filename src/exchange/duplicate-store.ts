@@ -97,14 +97,14 @@ export class DuplicateStore<R extends StoredRequest> {
    * Adds a request. Where there is no room, one of a proven address pushes out the oldest that has ended; one of any
    * other address pushes out nothing: what is remembered must not depend on those who forge addresses.
    *
-   * @returns false when there is no room: this one was not added, and must not run
+   * @returns false when there is no room, or another of its name runs: this one was not added, and must not run
    */
   add(request: R): boolean {
     const partition = this.#partitionOf(request);
     if (!request.isProven && partition.isFull) return false;
     if (partition.entries >= partition.maxEntries && !this.#forgetOldest(partition)) return false;
+    if (!this.#present.add(this.#keyOf(request), request)) return false;
     partition.running++;
-    this.#present.set(this.#keyOf(request), request);
     return true;
   }
 
@@ -116,9 +116,13 @@ export class DuplicateStore<R extends StoredRequest> {
     partition.finished.push(this.#key, ended, request.arrivedMs, nowMs);
   }
 
-  /** One that has ended is busy once more: {@link find} knows it until it is {@link release}d. */
-  readmit(request: R): void {
-    this.#present.set(this.#keyOf(request), request);
+  /**
+   * One that has ended is busy once more: {@link find} knows it until it is {@link release}d.
+   *
+   * @returns false when another of its name runs, for it was forgotten meanwhile
+   */
+  readmit(request: R): boolean {
+    return this.#present.add(this.#keyOf(request), request);
   }
 
   release(request: R): void {

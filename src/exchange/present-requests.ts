@@ -28,17 +28,15 @@ export class PresentRequests<R extends Present> {
     return slot < 0 ? undefined : this.#requests[slot];
   }
 
-  /** Adds a request; one that has the key already gives way to it. */
-  set(key: RequestKey, request: R): void {
-    let slot = this.#index.find(key);
-    if (slot < 0) {
-      slot = this.#free.pop() ?? this.#grow();
-      this.#index.set(slot, key);
-    }
-    const former = this.#requests[slot];
-    if (former !== undefined) former.slot = -1;
+  /** @returns false when another one has the key: the request was not added */
+  add(key: RequestKey, request: R): boolean {
+    const present = this.#index.find(key);
+    if (present >= 0) return this.#requests[present] === request;
+    const slot = this.#free.pop() ?? this.#grow();
+    this.#index.set(slot, key);
     this.#requests[slot] = request;
     request.slot = slot;
+    return true;
   }
 
   /** @param key gets that of the request @returns whether it was here */

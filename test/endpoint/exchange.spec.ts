@@ -416,6 +416,50 @@ describe('the exchange', () => {
       expect(server.stats().exchange).toMatchObject({ reassemblyBytes: 0, streams: 0 });
     });
 
+    it.each([
+      ['runs', 5000],
+      ['has been answered', 100],
+    ])(
+      'that came whole while a part of it lay there is not forgotten with that part: it %s',
+      async (_what, workMs) => {
+        const { clock, client, server, peer } = await setUp({
+          server: { reassembly: { maxAge: 3000 }, duplicates: { maxAge: 20_000 } },
+        });
+        const id = 'a'.repeat(16);
+        const name = {
+          kind: 'segment',
+          id,
+          client: '1'.repeat(16),
+          epoch: 0,
+          seq: 0,
+          messageBytes: 5000,
+        } as const;
+        const flags = { isLast: false, isEnd: false, wantsAck: false, ageMs: 0 };
+        client.endpoint.post(encodeFrame({ ...name, ...flags, payload: Buffer.alloc(500) }), peer);
+        let runs = 0;
+        server.serve((packet, datagram, record) => {
+          runs++;
+          const reply = { kind: 'reply', id, response: 'once', isDisposed: true } as const;
+          clock.after(workMs, () => server.reply(reply, packet, datagram, undefined, record));
+        });
+        await clock.advance(10);
+        const copy = Buffer.from(stampedText('1'));
+        client.endpoint.post(copy, peer);
+        await clock.advance(6000);
+        expect(server.stats().exchange).toMatchObject({ running: 0, stored: 1 });
+        // A copy that the network held back is answered as the first one was.
+        const replies: unknown[] = [];
+        client.endpoint.onDatagram = ({ data }) =>
+          void replies.push(frameIn(data) ?? new JsonCodec().decode(data));
+        client.endpoint.post(copy, peer);
+        await clock.advance(10);
+        expect(replies).toMatchObject([{ kind: 'reply', response: 'once' }]);
+        expect(runs).toBe(1);
+        await clock.advance(30_000);
+        expect(server.stats().exchange).toMatchObject({ running: 0, stored: 0 });
+      },
+    );
+
     it('says in each copy of a segment how old it is, and which life of the server it was meant for', async () => {
       const { clock, ask, toServer } = await setUp();
       const seen: { seq: number; ageMs: number; epoch: number }[] = [];

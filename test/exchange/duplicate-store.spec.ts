@@ -80,15 +80,21 @@ describe('DuplicateStore', () => {
     ]);
   });
 
-  it('leaves what has taken the place of another alone when that one is released', () => {
+  it('lets none take the place of another that is present', () => {
     const store = storeOf();
     const [first, second] = [request('a'), request('a')];
-    store.readmit(first);
-    store.readmit(second);
-    store.release(first);
-    expect(store.find('me', 'a')).toBe(second);
+    expect([store.add(first), store.add(second), store.readmit(second), store.readmit(first)]).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ]);
     store.release(second);
-    expect(store.find('me', 'a')).toBe(undefined);
+    store.finish(second, endOf(), 10);
+    expect([store.find('me', 'a'), store.entries]).toEqual([first, 1]);
+    store.finish(first, endOf(), 10);
+    store.expire(1e9);
+    expect([store.find('me', 'a'), store.entries]).toEqual([undefined, 0]);
   });
 
   it('forgets the one that ended first when entries run short, and none that runs', () => {

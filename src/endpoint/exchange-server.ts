@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { AckFrame, Frame, GoneReason, ProofFrame, SegmentFrame } from '../codec/frame.js';
 import type { ReplyPacket, RequestStamp } from '../codec/packet.js';
+import { HalfSipHash } from '../common/half-sip-hash.js';
 import { DuplicateStore } from '../exchange/duplicate-store.js';
 import { hexWords } from '../exchange/request-key.js';
 import type { PeerAddress } from '../common/peer-address.js';
@@ -42,7 +43,8 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
   ) {
     this.#words = new ServerWords(parts);
     this.#replies = new ServedReplies(parts, this);
-    this.#store = new DuplicateStore(parts.limits.duplicates, parts.epoch, hexWords, randomInt(2 ** 32));
+    const hashing = new HalfSipHash(randomInt(2 ** 32), randomInt(2 ** 32));
+    this.#store = new DuplicateStore(parts.limits.duplicates, parts.epoch, hexWords, hashing);
     this.#watch = new ServedWatch(parts, this.#store, this.#words, this.#unproven);
     this.#assembly = new RequestAssembly(parts, {
       onComplete: (packet, datagram) => this.onQuestion(packet, datagram, true),

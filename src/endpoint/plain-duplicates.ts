@@ -1,5 +1,6 @@
 import { createHash, randomInt } from 'node:crypto';
 import type { PacketId, RequestPacket } from '../codec/packet.js';
+import { HalfSipHash } from '../common/half-sip-hash.js';
 import { DuplicateStore, type StoredRequest } from '../exchange/duplicate-store.js';
 import { hashWords } from '../exchange/request-key.js';
 import { Watch } from './deadlines.js';
@@ -36,8 +37,8 @@ export class PlainDuplicates {
       maxEntries: Math.ceil(maxEntries * PART),
       maxAgeMs: MAX_AGE_MS,
     };
-    const [seed = 0, ...seeds] = Array.from({ length: 5 }, () => randomInt(2 ** 32));
-    this.#store = new DuplicateStore(limits, parts.epoch, hashWords(seeds), seed);
+    const [k0 = 0, k1 = 0, ...seeds] = Array.from({ length: 6 }, () => randomInt(2 ** 32));
+    this.#store = new DuplicateStore(limits, parts.epoch, hashWords(seeds), new HalfSipHash(k0, k1));
   }
 
   /**

@@ -1,3 +1,4 @@
+import { HalfSipHash } from '../common/half-sip-hash.js';
 import { PresentRequests, type Present } from './present-requests.js';
 import { RequestKey, type WordsOf } from './request-key.js';
 
@@ -17,14 +18,14 @@ export interface AskedRequest extends Present {
  */
 export class AskedRequests<R extends AskedRequest> {
   // Ids are made on this side: nobody else can choose such as crowd one place.
-  readonly #present = new PresentRequests<R>(SEED);
+  readonly #present = new PresentRequests<R>(HASHING);
   readonly #key: RequestKey;
   /** Characters. Nobody makes us work on longer ones. */
   #longestId = 0;
 
   /** @param wordsOf the 128 bits of an id that is a text */
   constructor(wordsOf: WordsOf) {
-    this.#key = new RequestKey(SEED, wordsOf);
+    this.#key = new RequestKey(HASHING, wordsOf);
   }
 
   get size(): number {
@@ -63,7 +64,7 @@ export class AskedRequests<R extends AskedRequest> {
   }
 }
 
-const SEED = 0;
+const HASHING = new HalfSipHash(0, 0);
 
 // Instead of the client that keys of a server begin with.
 const OURS = '0'.repeat(16);

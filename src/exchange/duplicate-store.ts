@@ -1,3 +1,4 @@
+import type { HalfSipHash } from '../common/half-sip-hash.js';
 import { FinishedRequests, type FinishedRequest } from './finished-requests.js';
 import { PresentRequests, type Present } from './present-requests.js';
 import { RequestKey, type WordsOf } from './request-key.js';
@@ -43,22 +44,22 @@ export class DuplicateStore<R extends StoredRequest> {
   /**
    * @param epoch the life of this server, never 0
    * @param wordsOf how names become 128 bits
-   * @param seed 32 random bits
+   * @param hashing with a key that nobody knows
    */
   constructor(
     private readonly limits: DuplicateLimits,
     readonly epoch: number,
     wordsOf: WordsOf,
-    seed: number,
+    hashing: HalfSipHash,
   ) {
     const { maxBytes, maxEntries } = limits;
-    this.#key = new RequestKey(seed, wordsOf);
-    this.#present = new PresentRequests(seed);
-    this.#proved = new Partition(maxBytes, maxEntries, seed);
+    this.#key = new RequestKey(hashing, wordsOf);
+    this.#present = new PresentRequests(hashing);
+    this.#proved = new Partition(maxBytes, maxEntries, hashing);
     this.#others = new Partition(
       Math.floor(maxBytes * SHARE_OF_OTHERS),
       Math.ceil(maxEntries * SHARE_OF_OTHERS),
-      seed,
+      hashing,
     );
   }
 
@@ -187,9 +188,9 @@ class Partition {
   constructor(
     readonly maxBytes: number,
     readonly maxEntries: number,
-    seed: number,
+    hashing: HalfSipHash,
   ) {
-    this.finished = new FinishedRequests(maxEntries, maxBytes, seed);
+    this.finished = new FinishedRequests(maxEntries, maxBytes, hashing);
   }
 
   get entries(): number {

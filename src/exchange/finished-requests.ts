@@ -1,3 +1,4 @@
+import type { HalfSipHash } from '../common/half-sip-hash.js';
 import { KeyIndex } from './key-index.js';
 import type { RequestKey } from './request-key.js';
 
@@ -39,13 +40,13 @@ export class FinishedRequests {
   #keptFrom = 0;
   #bytes = 0;
 
-  /** @param seed that of the keys */
+  /** @param hashing that of the keys */
   constructor(
     private readonly maxEntries: number,
     private readonly maxBytes: number,
-    seed: number,
+    hashing: HalfSipHash,
   ) {
-    this.#index = new KeyIndex(seed);
+    this.#index = new KeyIndex(hashing);
   }
 
   /** Adds one that has just ended, whose key is not here; there must be room. */

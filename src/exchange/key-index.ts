@@ -1,5 +1,6 @@
+import type { HalfSipHash } from '../common/half-sip-hash.js';
 import { HashPlaces } from '../common/hash-places.js';
-import { hashOfWords, type RequestKey } from './request-key.js';
+import type { RequestKey } from './request-key.js';
 
 /** Finds which of its numbered slots has a key. */
 export class KeyIndex {
@@ -7,8 +8,8 @@ export class KeyIndex {
   #words = new Uint32Array(0);
   readonly #places = new HashPlaces();
 
-  /** @param seed that of the keys */
-  constructor(private readonly seed: number) {}
+  /** @param hashing that of the keys */
+  constructor(private readonly hashing: HalfSipHash) {}
 
   /** @returns the slot of a key; -1 when it has none */
   find({ words, hash }: RequestKey): number {
@@ -32,7 +33,7 @@ export class KeyIndex {
 
   /** The slot has no key any more. */
   clear(slot: number): void {
-    this.#places.remove(slot, hashOfWords(this.#words, 4 * slot, this.seed));
+    this.#places.remove(slot, this.hashing.of(this.#words, 4 * slot));
   }
 
   /** Makes room. @param order the slots that have keys; their keys are those of slots 0, 1, 2 and so on from now on */
@@ -42,7 +43,7 @@ export class KeyIndex {
     this.#places.clear(slots);
     order.forEach((slot, index) => {
       for (let word = 0; word < 4; word++) this.#words[4 * index + word] = former[4 * slot + word] as number;
-      this.#places.put(index, hashOfWords(this.#words, 4 * index, this.seed));
+      this.#places.put(index, this.hashing.of(this.#words, 4 * index));
     });
   }
 

@@ -1,3 +1,4 @@
+import type { HalfSipHash } from '../common/half-sip-hash.js';
 import { KeyIndex } from './key-index.js';
 import type { RequestKey } from './request-key.js';
 
@@ -14,9 +15,9 @@ export class PresentRequests<R extends Present> {
   /** Slots that are free. */
   #free: number[] = [];
 
-  /** @param seed see {@link RequestKey} */
-  constructor(seed: number) {
-    this.#index = new KeyIndex(seed);
+  /** @param hashing that of the keys */
+  constructor(hashing: HalfSipHash) {
+    this.#index = new KeyIndex(hashing);
   }
 
   get size(): number {

@@ -1,3 +1,4 @@
+import type { HalfSipHash } from '../common/half-sip-hash.js';
 import { hexAt } from '../common/hex.js';
 import { hashOfText } from '../common/text-hash.js';
 
@@ -15,9 +16,9 @@ export class RequestKey {
   #client: string | undefined;
   #id: string | undefined;
 
-  /** @param seed 32 random bits, so that nobody can choose keys that crowd one place */
+  /** @param hashing with a key that nobody knows, or peers could choose requests that crowd one place */
   constructor(
-    private readonly seed: number,
+    private readonly hashing: HalfSipHash,
     private readonly wordsOf: WordsOf,
   ) {}
 
@@ -28,7 +29,7 @@ export class RequestKey {
     this.#client = client;
     this.#id = id;
     this.wordsOf(client, id, this.words);
-    this.hash = hashOfWords(this.words, 0, this.seed);
+    this.hash = this.hashing.of(this.words, 0);
     return this;
   }
 
@@ -37,7 +38,7 @@ export class RequestKey {
     this.#client = this.#id = undefined;
     // Not by set(), whose call costs more than four words.
     for (let word = 0; word < 4; word++) this.words[word] = words[from + word] as number;
-    this.hash = hashOfWords(words, from, this.seed);
+    this.hash = this.hashing.of(words, from);
     return this;
   }
 }
@@ -54,14 +55,4 @@ export const hexWords: WordsOf = (client, id, words) => {
 export function hashWords(seeds: readonly number[]): WordsOf {
   return (client, id, words) =>
     seeds.forEach((seed, index) => (words[index] = hashOfText(id, hashOfText(client, seed))));
-}
-
-/** Of four words. @returns 32 bits, signed */
-export function hashOfWords(words: Uint32Array, from: number, seed: number): number {
-  let hash = seed;
-  for (let at = from; at < from + 4; at++) {
-    hash = Math.imul(hash ^ (words[at] as number), 0x9e3779b1);
-    hash ^= hash >>> 15;
-  }
-  return hash;
 }

@@ -1,11 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
+import { HalfSipHash } from '../../src/common/half-sip-hash.js';
 import { DuplicateStore, type StoredRequest } from '../../src/exchange/duplicate-store.js';
 import { hashWords } from '../../src/exchange/request-key.js';
 
 describe('DuplicateStore', () => {
   const LIMITS = { maxBytes: 100, maxEntries: 3, maxAgeMs: 60_000 };
   const storeOf = (limits = {}) =>
-    new DuplicateStore<StoredRequest>({ ...LIMITS, ...limits }, 7, hashWords([1, 2, 3, 4]), 5);
+    new DuplicateStore<StoredRequest>(
+      { ...LIMITS, ...limits },
+      7,
+      hashWords([1, 2, 3, 4]),
+      new HalfSipHash(5, 6),
+    );
   const request = (id: string, arrivedMs = 0, isProven = true): StoredRequest => ({
     client: 'me',
     id,

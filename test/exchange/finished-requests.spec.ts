@@ -1,16 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
+import { HalfSipHash } from '../../src/common/half-sip-hash.js';
 import { FinishedRequests } from '../../src/exchange/finished-requests.js';
 import { hexWords, RequestKey } from '../../src/exchange/request-key.js';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
 
-const SEED = 1;
+const HASHING = new HalfSipHash(1, 1);
 
 const keyOf = (...words: number[]): RequestKey =>
-  new RequestKey(SEED, hexWords).ofWords(Uint32Array.from([...words, 0, 0, 0]), 0);
+  new RequestKey(HASHING, hexWords).ofWords(Uint32Array.from([...words, 0, 0, 0]), 0);
 
 describe('FinishedRequests', () => {
   it('knows nothing at first', () => {
-    const requests = new FinishedRequests(10, 100, SEED);
+    const requests = new FinishedRequests(10, 100, HASHING);
     expect([requests.has(keyOf(1)), requests.get(keyOf(1)), requests.size, requests.bytes]).toEqual([
       false,
       undefined,
@@ -21,7 +22,7 @@ describe('FinishedRequests', () => {
   });
 
   it('keeps no body that is larger than its room', () => {
-    const requests = new FinishedRequests(10, 100, SEED);
+    const requests = new FinishedRequests(10, 100, HASHING);
     requests.push(keyOf(1), { mark: 1, note: 'n', body: new Uint8Array(101) }, 0, 1);
     expect(requests.get(keyOf(1))).toEqual({ mark: 1, note: 'n', body: undefined });
     requests.push(keyOf(2), { mark: 1, note: 'n', body: new Uint8Array(100).fill(3) }, 0, 1);
@@ -29,7 +30,7 @@ describe('FinishedRequests', () => {
   });
 
   it('keeps bodies whole behind an empty one that is forgotten', () => {
-    const requests = new FinishedRequests(10, 10, SEED);
+    const requests = new FinishedRequests(10, 10, HASHING);
     const push = (key: number, bytes: number): void => {
       const body = new Uint8Array(bytes).fill(key);
       requests.push(keyOf(key), { mark: 1, note: 'n', body }, 0, 1);
@@ -50,7 +51,7 @@ describe('FinishedRequests', () => {
   });
 
   it('tells keys apart by each of their words', () => {
-    const requests = new FinishedRequests(10, 100, SEED);
+    const requests = new FinishedRequests(10, 100, HASHING);
     for (let word = 0; word < 4; word++) {
       const words = [0, 0, 0, 0].fill(5, word, word + 1);
       requests.push(keyOf(...words), { mark: word, note: undefined, body: undefined }, 0, 0);
@@ -68,7 +69,7 @@ describe('FinishedRequests', () => {
   ])('does what a plain list would: %i entries, %i bytes', (maxEntries, maxBytes) => {
     const seed = Date.now() % 2 ** 31;
     const random = new SeededRandom(seed);
-    const requests = new FinishedRequests(maxEntries, maxBytes, SEED);
+    const requests = new FinishedRequests(maxEntries, maxBytes, HASHING);
     let list: { key: number; mark: number; body: Uint8Array | undefined; arrivedMs: number }[] = [];
     for (let step = 0; step < 5000; step++) {
       if (list.length === maxEntries || random.chance(0.2)) {

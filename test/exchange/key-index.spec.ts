@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { HalfSipHash } from '../../src/common/half-sip-hash.js';
 import { KeyIndex } from '../../src/exchange/key-index.js';
 import { hexWords, RequestKey } from '../../src/exchange/request-key.js';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
@@ -6,12 +7,12 @@ import { SeededRandom } from '../../src/testing/seeded-random.js';
 describe('KeyIndex', () => {
   it('tells keys apart, also the few of many whose hashes are the same', () => {
     const random = new SeededRandom();
-    const seed = random.below(2 ** 32);
+    const hashing = new HalfSipHash(random.below(2 ** 32), random.below(2 ** 32));
     const keyOf = (): RequestKey => {
       const words = Uint32Array.from({ length: 4 }, () => random.below(2 ** 32));
-      return new RequestKey(seed, hexWords).ofWords(words, 0);
+      return new RequestKey(hashing, hexWords).ofWords(words, 0);
     };
-    const index = new KeyIndex(seed);
+    const index = new KeyIndex(hashing);
     index.resize(KEYS, []);
     const keys = Array.from({ length: KEYS }, keyOf);
     keys.forEach((key, slot) => index.set(slot, key));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { HalfSipHash } from '../../src/common/half-sip-hash.js';
 import { hashWords, hexWords, RequestKey } from '../../src/exchange/request-key.js';
 
 describe('words of a request', () => {
@@ -22,7 +23,7 @@ describe('words of a request', () => {
 
 describe('RequestKey', () => {
   it('is that of the request that it was made of last', () => {
-    const key = new RequestKey(5, hexWords);
+    const key = new RequestKey(HASHING, hexWords);
     const [a, b, c] = ['a'.repeat(16), 'b'.repeat(16), 'c'.repeat(16)];
     const seen = [
       [a, b],
@@ -35,15 +36,15 @@ describe('RequestKey', () => {
       const { words, hash } = key.of(client!, id!);
       return { words: [...words], hash };
     });
-    const fresh = new RequestKey(5, hexWords).of(a, b);
+    const fresh = new RequestKey(HASHING, hexWords).of(a, b);
     const expected = { words: [...fresh.words], hash: fresh.hash };
     expect([seen[0], seen[1], seen[3], seen[5]]).toEqual([expected, expected, expected, expected]);
     expect(new Set(seen.map(({ hash }) => hash)).size).toBe(3);
   });
 
   it('is the same whether made of names or of words, and forgets the names then', () => {
-    const names = new RequestKey(5, hexWords).of('1'.repeat(16), '2'.repeat(16));
-    const words = new RequestKey(5, hexWords);
+    const names = new RequestKey(HASHING, hexWords).of('1'.repeat(16), '2'.repeat(16));
+    const words = new RequestKey(HASHING, hexWords);
     const { hash: other } = words.of('3'.repeat(16), '4'.repeat(16));
     expect(words.ofWords(Uint32Array.of(9, ...names.words), 1)).toMatchObject({
       words: names.words,
@@ -53,8 +54,10 @@ describe('RequestKey', () => {
   });
 
   it('has a hash from the beginning, also where there are no names', () => {
-    expect(new RequestKey(5, hexWords).of('', '').hash).toBe(
-      new RequestKey(5, hexWords).ofWords(new Uint32Array(4), 0).hash,
+    expect(new RequestKey(HASHING, hexWords).of('', '').hash).toBe(
+      new RequestKey(HASHING, hexWords).ofWords(new Uint32Array(4), 0).hash,
     );
   });
 });
+
+const HASHING = new HalfSipHash(5, 6);

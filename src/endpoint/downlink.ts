@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { Packet } from '../codec/packet.js';
+import { keptBytes } from '../common/kept-bytes.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import { DEFAULT_RANK, type ClassRank } from '../common/traffic-class.js';
 import { DownloadGate } from '../shaping/download-gate.js';
@@ -96,7 +97,7 @@ export class Downlink {
       }
       const verdict = this.#gate.offer(datagram, nowMs);
       if (verdict === 'pass') this.#deliver(datagram);
-      else if (verdict === 'queued') this.#loop.aim();
+      else if (verdict === 'queued') this.#keep(datagram);
       else this.#refuse(datagram, verdict);
     }
   }
@@ -127,6 +128,12 @@ export class Downlink {
     return this.#isClosed ? 'closed' : undefined;
   }
 
+  /** It waits for its time. */
+  #keep(datagram: InboundDatagram): void {
+    datagram.detach();
+    this.#loop.aim();
+  }
+
   #refuse(datagram: InboundDatagram, verdict: Exclude<Verdict, 'pass' | 'queued'>): void {
     const isTurnedAway =
       verdict === 'exceeded' && this.options.download.onLimit === 'refuse' && this.parts.turnAway(datagram);
@@ -155,8 +162,7 @@ export class InboundDatagram extends Shaped {
   #isUrgent: boolean | undefined;
 
   constructor(
-    /** The payload; the receiver may keep it. */
-    readonly data: Buffer,
+    private payload: Buffer,
     override readonly peer: PeerAddress,
     override readonly bytes: number,
     /** When it came from the kernel, monotonic milliseconds. */
@@ -166,9 +172,24 @@ export class InboundDatagram extends Shaped {
     super();
   }
 
+  /** The payload. Whoever keeps it for long {@link detach}es it first. */
+  get data(): Buffer {
+    return this.payload;
+  }
+
   /** The same, with the bytes that it and others before it carry together. */
   with(data: Buffer): InboundDatagram {
     return new InboundDatagram(data, this.peer, data.length, this.receivedAtMs, this.isAwaited);
+  }
+
+  /** The same without its bytes, for whoever needs to know of it alone. */
+  withoutData(): InboundDatagram {
+    return new InboundDatagram(NOTHING, this.peer, this.bytes, this.receivedAtMs, this.isAwaited);
+  }
+
+  /** Lets go of memory that it shares with many others. */
+  detach(): void {
+    this.payload = keptBytes(this.payload);
   }
 
   /** Asked only of those that must wait: to know it, somebody must look into the bytes. */
@@ -177,3 +198,5 @@ export class InboundDatagram extends Shaped {
     return this.#isUrgent;
   }
 }
+
+const NOTHING = Buffer.alloc(0);

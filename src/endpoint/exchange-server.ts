@@ -7,7 +7,7 @@ import { hexWords } from '../exchange/request-key.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { InboundDatagram } from './downlink.js';
 import type { ExchangeParts } from './exchange-parts.js';
-import { idOf, RequestAssembly, type StampedQuestion } from './request-assembly.js';
+import { idOf, RequestAssembly, type FrameName, type StampedQuestion } from './request-assembly.js';
 import { Served, type ServedOwner } from './served.js';
 import { ServedReplies, type ReplyEvents } from './served-replies.js';
 import { ServedWatch } from './served-watch.js';
@@ -49,7 +49,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
     this.#assembly = new RequestAssembly(parts, {
       onComplete: (packet, datagram) => this.onQuestion(packet, datagram, true),
       // What comes of it later must not begin another message that can never be whole.
-      onForgotten: (frame, datagram) => this.#remember(frame, datagram, 'refused', 'lease'),
+      onForgotten: (name, datagram) => this.#remember(name, datagram, 'refused', 'lease'),
     });
   }
 
@@ -251,7 +251,7 @@ export class ExchangeServer implements ServedOwner, ReplyEvents {
 
   /** Notes what has become of a request that never ran. */
   #remember(
-    { client = '', id }: Frame,
+    { client = '', id }: FrameName,
     { peer, receivedAtMs }: InboundDatagram,
     state: 'cancelled' | 'refused',
     refusal?: GoneReason,

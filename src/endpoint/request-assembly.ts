@@ -17,12 +17,15 @@ export function idOf(packet: StampedQuestion): string {
   return packet.kind === 'request' ? (packet.id as string) : (packet.stamp.eventId ?? '');
 }
 
+/** Whose it is, and which of theirs. */
+export type FrameName = Pick<SegmentFrame, 'id' | 'client'>;
+
 /** What becomes of messages that arrive in part. */
 export interface AssemblyEvents {
   /** A question is whole: in a datagram as if it had come in one. */
   onComplete(packet: StampedQuestion, datagram: InboundDatagram): void;
   /** No segment of it came for too long: it was forgotten, and never ran. */
-  onForgotten(frame: SegmentFrame, datagram: InboundDatagram): void;
+  onForgotten(name: FrameName, datagram: InboundDatagram): void;
 }
 
 /** Large requests and confirmable events of which a part is here. */
@@ -72,6 +75,9 @@ export class RequestAssembly {
 
 class PartialRequest implements RunSink {
   readonly #run: IncomingRun;
+  readonly #name: FrameName;
+  /** The last one that has brought a part of it. */
+  #datagram: InboundDatagram;
   #refusal: GoneReason | undefined;
   #isOver = false;
 
@@ -79,17 +85,19 @@ class PartialRequest implements RunSink {
     private readonly parts: ExchangeParts,
     private readonly path: PeerPath,
     private readonly key: string,
-    private readonly first: SegmentFrame,
-    private datagram: InboundDatagram,
+    { id, client }: SegmentFrame,
+    datagram: InboundDatagram,
     private readonly events: AssemblyEvents,
     private readonly onOver: () => void,
   ) {
-    const name = { id: first.id, client: undefined, peer: datagram.peer };
+    this.#name = { id, client };
+    this.#datagram = datagram.withoutData();
+    const name = { id, client: undefined, peer: datagram.peer };
     this.#run = new IncomingRun(parts, path, name, this, datagram.receivedAtMs);
   }
 
   receive(frame: SegmentFrame, datagram: InboundDatagram): GoneReason | undefined {
-    this.datagram = datagram;
+    this.#datagram = datagram.withoutData();
     this.#run.receive(frame, datagram.receivedAtMs);
     return this.#refusal;
   }
@@ -98,21 +106,21 @@ class PartialRequest implements RunSink {
     const packet = this.#read(message);
     if (packet === undefined || !isEnd || keyOf(packet) !== this.key) return this.onBroken('broken');
     const data = Buffer.from(message.buffer, message.byteOffset, message.length);
-    const datagram = this.datagram.with(data);
+    const datagram = this.#datagram.with(data);
     this.end();
     this.events.onComplete(packet, datagram);
   }
 
   onBroken(reason: 'too-large' | 'broken'): void {
     this.#refusal = reason === 'too-large' ? reason : 'failed';
-    this.parts.endpoint.countDrop(this.datagram, `malformed: ${reason} segments`);
+    this.parts.endpoint.countDrop(this.#datagram, `malformed: ${reason} segments`);
     this.end();
   }
 
   onStale(): void {
-    this.parts.endpoint.countDrop(this.datagram, 'expired');
+    this.parts.endpoint.countDrop(this.#datagram, 'expired');
     this.end();
-    this.events.onForgotten(this.first, this.datagram);
+    this.events.onForgotten(this.#name, this.#datagram);
   }
 
   end(): void {
@@ -126,7 +134,7 @@ class PartialRequest implements RunSink {
   }
 
   #read(message: Uint8Array): StampedQuestion | undefined {
-    const packet = readMessage(this.parts, message, this.datagram.peer);
+    const packet = readMessage(this.parts, message, this.#datagram.peer);
     if (packet?.kind !== 'request' && packet?.kind !== 'event') return undefined;
     return packet.stamp === undefined ? undefined : { ...packet, stamp: packet.stamp };
   }

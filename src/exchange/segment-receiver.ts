@@ -1,3 +1,4 @@
+import { keptBytes } from '../common/kept-bytes.js';
 import type { PeerPath } from './peer-path.js';
 import type { ReassemblyBudget } from './reassembly-budget.js';
 import { WHOLE_RUN, type Acknowledgement } from './segment.js';
@@ -36,10 +37,12 @@ export class SegmentReceiver {
   readonly #ahead = new Map<number, ReceivedSegment>();
   #nextSeq = 0;
   #endSeq = WHOLE_RUN;
-  /** Pieces of the message that is being put together. */
-  #pieces: Uint8Array[] = [];
+  /** The message that is being put together: room for what is here of it, and as much again at the most. */
+  #message = EMPTY;
   #messageBytes = 0;
   #missingBytes = 0;
+  /** Pieces that it is made of so far. */
+  #pieces = 0;
   #isInside = false;
   #ready: Uint8Array[] = [];
   #heldBytes = 0;
@@ -107,7 +110,7 @@ export class SegmentReceiver {
   /** Gives all room back. */
   close(): void {
     this.#ahead.clear();
-    this.#pieces = [];
+    this.#message = EMPTY;
     this.#ready = [];
     this.#release(this.#heldBytes);
   }
@@ -142,7 +145,7 @@ export class SegmentReceiver {
       if (this.#maxAhead > segment.seq) return 'broken';
       this.#endSeq = segment.seq;
     }
-    this.#ahead.set(segment.seq, segment);
+    this.#ahead.set(segment.seq, { ...segment, payload: keptBytes(segment.payload) });
     return 'new';
   }
 
@@ -157,29 +160,37 @@ export class SegmentReceiver {
       this.#missingBytes = messageBytes;
       this.#isInside = true;
     }
+    const at = this.#messageBytes - this.#missingBytes;
     this.#missingBytes -= payload.length;
     if (this.#missingBytes < 0 || isLast !== (this.#missingBytes === 0)) return 'broken';
-    this.#pieces.push(payload);
+    if (messageBytes !== undefined && isLast) {
+      this.#isInside = false;
+      this.#ready.push(payload);
+      return undefined;
+    }
+    this.#put(payload, at);
     if (isLast) this.#complete();
     return undefined;
   }
 
+  /** Copies a piece to where it belongs: what it came in may be a small part of memory that it would hold. */
+  #put(payload: Uint8Array, at: number): void {
+    const end = at + payload.length;
+    if (end > this.#message.length) {
+      const message = new Uint8Array(Math.min(this.#messageBytes, 2 * end));
+      message.set(this.#message.subarray(0, at));
+      this.#message = message;
+    }
+    this.#message.set(payload, at);
+    this.#pieces++;
+  }
+
   #complete(): void {
-    const pieces = this.#pieces;
-    this.#pieces = [];
+    this.#release(this.#messageBytes + this.#pieces * SEGMENT_COST_BYTES);
+    this.#ready.push(this.#message);
+    this.#message = EMPTY;
+    this.#pieces = 0;
     this.#isInside = false;
-    if (pieces.length === 1) {
-      this.#ready.push(pieces[0] as Uint8Array);
-      return;
-    }
-    const message = new Uint8Array(this.#messageBytes);
-    let at = 0;
-    for (const piece of pieces) {
-      message.set(piece, at);
-      at += piece.length;
-    }
-    this.#release(at + pieces.length * SEGMENT_COST_BYTES);
-    this.#ready.push(message);
   }
 
   #bitmap(): Uint8Array {

@@ -215,6 +215,7 @@ export class Dispatcher implements PumpOwner {
       dismissed: () => this.#refuse(packet, datagram, 'closing', served),
     };
     const ticket = this.places.wait(visitor);
+    datagram.detach();
     if (ticket === undefined) this.#refuseFull(packet, datagram, served);
     else if (served !== undefined) served.worker = { cancel: () => this.places.withdraw(ticket) };
   }

@@ -1,8 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
-import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
-import { OnDatagram, RawCodec, ThrottledUdpTransport, type ThrottledUdpClient } from '../../src/index.js';
+import {
+  OnDatagram,
+  RawCodec,
+  ThrottledUdpTransport,
+  type ThrottledUdpClient,
+  type UdpContext,
+} from '../../src/index.js';
 import { ManualClock, VirtualNetwork } from '../../src/testing/index.js';
 import { startService, type TestService } from '../support/apps.js';
 import { RawPeer } from '../support/raw-peer.js';
@@ -30,6 +36,16 @@ let work = new Work();
 class WorkController {
   @MessagePattern('work') work(@Payload() data: unknown): Promise<unknown> {
     return work.do(data);
+  }
+
+  /** @returns how much memory its datagram keeps from being freed, and how much it needs */
+  @MessagePattern('held') async held(
+    @Payload() data: unknown,
+    @Ctx() context: UdpContext,
+  ): Promise<number[]> {
+    await work.do(data);
+    const { buffer, length } = context.getDatagram();
+    return [buffer.byteLength, length];
   }
 
   @EventPattern<string>('told') told(@Payload() data: unknown): Promise<unknown> {
@@ -85,6 +101,18 @@ describe('a service with few places for handlers', () => {
     work.end(4);
     expect(await raw.take(3)).toHaveLength(3);
     expect(transport.stats().handlers).toMatchObject({ running: 0, waiting: 0, waitingBytes: 0 });
+  });
+
+  it('keeps what waits in memory of its own', async () => {
+    const { port, raw } = await start({ maxConcurrentHandlers: 1, maxWaitingBytes: 4000 });
+    for (let id = 1; id <= 3; id++) await raw.send(request(id).replace('work', 'held'), port);
+    await until(() => work.begun.length === 1);
+    for (let id = 1; id <= 3; id++) {
+      await until(() => work.begun.length === id);
+      work.end(id);
+      const { response } = JSON.parse(String((await raw.take())[0])) as { response: [number, number] };
+      if (id > 1) expect(response[0]).toBe(response[1]);
+    }
   });
 
   it('tells clients of the exchange to come again, and they are answered', async () => {

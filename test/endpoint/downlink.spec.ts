@@ -24,6 +24,15 @@ describe('Downlink', () => {
     expect(Math.max(...second)).toBeLessThan(20);
   });
 
+  it('holds what waits in memory of its own', async () => {
+    const { clock, receiver, from } = await setUp({ download: { rate: 1000, burst: 100 } });
+    for (let nth = 0; nth < 3; nth++) from(1, `${nth}`.repeat(100));
+    await clock.advance(1000);
+    const held = receiver.received.map(({ data }) => data);
+    expect(held.map((data) => data.toString())).toEqual([0, 1, 2].map((nth) => `${nth}`.repeat(100)));
+    expect(held.slice(1).map(({ buffer }) => buffer.byteLength)).toEqual([100, 100]);
+  });
+
   it('limits each peer beside all of them', async () => {
     const { clock, receiver, from } = await setUp({
       perPeer: { download: { rate: 1000, burst: 100 }, key: 'address-port' },

@@ -47,6 +47,35 @@ describe('SegmentReceiver', () => {
     expect([receiver.isDone, budget.bytes]).toEqual([true, 0]);
   });
 
+  it('keeps no small piece in the memory that it came in, in order or ahead of it', () => {
+    const { receiver } = setUp();
+    const shared = Buffer.alloc(8192);
+    const from = (text: string): Buffer => {
+      shared.write(text);
+      return shared.subarray(0, text.length);
+    };
+    receiver.receive(piece(2, '', { payload: from('ef'), isLast: true, isEnd: true }));
+    receiver.receive(piece(0, '', { payload: from('ab'), messageBytes: 6 }));
+    receiver.receive(piece(1, '', { payload: from('cd') }));
+    shared.fill('x');
+    expect(texts(receiver)).toEqual(['abcdef']);
+  });
+
+  it('takes room as a message comes in, and in the end no more than it is', () => {
+    const { receiver } = setUp({ maxMessageBytes: 2 ** 20, maxBytes: 2 ** 22, maxPeerBytes: 2 ** 22 });
+    const bytes = 100_001;
+    const message = Buffer.from(Array.from({ length: bytes }, (_, index) => index & 0xff));
+    for (let seq = 0, at = 0; at < bytes; seq++, at += 1000) {
+      const isLast = at + 1000 >= bytes;
+      const payload = message.subarray(at, at + 1000);
+      const head = seq === 0 ? { messageBytes: bytes } : {};
+      expect(receiver.receive(piece(seq, '', { ...head, payload, isLast, isEnd: isLast }))).toBe('new');
+    }
+    const received = receiver.shift()!;
+    expect(message.equals(received)).toBe(true);
+    expect(received.buffer.byteLength).toBe(bytes);
+  });
+
   it('puts a message together from its pieces', () => {
     const { receiver, budget, path } = setUp();
     receiver.receive(piece(2, 'ef', { isLast: true, isEnd: true }));

@@ -1,5 +1,6 @@
 import type { DatagramSocketEvents, ReceivedDatagram } from './datagram-socket.js';
 import { Portion } from './portion.js';
+import { afterRest } from './rest.js';
 
 /**
  * Hands the datagrams of one batch on, a few at a time, and lets what these began come to rest before the next:
@@ -42,8 +43,7 @@ export class PortionFeed {
     try {
       this.events.onDatagrams(this.#batch.slice(begin, this.#handed));
     } finally {
-      // Not queueMicrotask(): it makes an AsyncResource each time, 2 % of a request that is alone.
-      void NOW.then(this.#onRest);
+      afterRest(this.#handOn);
     }
   };
 
@@ -59,9 +59,6 @@ export class PortionFeed {
     return this.#portion.sizeIn(length);
   }
 
-  /** Behind all promises that are ready now, also those that they make ready. */
-  readonly #onRest = (): void => process.nextTick(this.#handOn);
-
   #end(): void {
     const { length } = this.#batch;
     this.#batch = NOTHING;
@@ -70,5 +67,3 @@ export class PortionFeed {
 }
 
 const NOTHING: readonly ReceivedDatagram[] = [];
-
-const NOW = Promise.resolve();

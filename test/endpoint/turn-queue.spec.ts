@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { TurnQueue } from '../../src/endpoint/turn-queue.js';
 
@@ -25,6 +26,45 @@ describe('TurnQueue', () => {
     expect(handed).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     soon.shift()!();
     expect(soon).toHaveLength(0);
+  });
+
+  it('count what handlers take behind a promise, four at a time', async () => {
+    const { handed, soon, arrive } = setUp(10, true);
+    arrive(0);
+    await nextTurn();
+    for (let nth = 1; nth <= 12; nth++) arrive(nth);
+    for (const expected of [0, 4, 8, 12].map((last) => last + 1)) {
+      expect(handed).toHaveLength(expected);
+      soon.shift()?.();
+      await nextTurn();
+    }
+    // Of those that take little, all in one turn, though their promises must rest between.
+    const cheap = setUp(0.3, true);
+    cheap.arrive(0);
+    await nextTurn();
+    for (let nth = 1; nth <= 12; nth++) cheap.arrive(nth);
+    await nextTurn();
+    cheap.soon.shift()?.();
+    await nextTurn();
+    expect(cheap.handed).toHaveLength(13);
+  });
+
+  it('let nobody overtake those that wait while others come to rest', async () => {
+    const { handed, soon, arrive } = setUp(3, true);
+    arrive(0);
+    await nextTurn();
+    arrive(1);
+    await nextTurn();
+    arrive(2);
+    await nextTurn();
+    for (let nth = 3; nth < 20; nth++) arrive(nth);
+    soon.shift()?.();
+    arrive(20);
+    while (handed.length < 21) {
+      soon.shift()?.();
+      await nextTurn();
+    }
+    expect(handed).toEqual(Array.from({ length: 21 }, (_, nth) => nth));
   });
 
   it('watch what takes a 32nd of that, as 32 of them may come in one', () => {
@@ -56,8 +96,8 @@ describe('TurnQueue', () => {
     expect(large.indexOf(false)).toBe(16);
   });
 
-  /** @param workMs what each datagram takes */
-  function setUp(workMs: number) {
+  /** @param workMs what each datagram takes @param isLater behind a promise, as most handlers */
+  function setUp(workMs: number, isLater = false) {
     const clock = { nowMs: 1000 };
     const soon: (() => void)[] = [];
     const handed: number[] = [];
@@ -69,7 +109,8 @@ describe('TurnQueue', () => {
     };
     const turns = new TurnQueue<{ readonly data: Uint8Array; readonly nth: number }>(scheduler, ({ nth }) => {
       handed.push(nth);
-      clock.nowMs += workMs;
+      if (isLater) void Promise.resolve().then(() => (clock.nowMs += workMs));
+      else clock.nowMs += workMs;
     });
     const arrive = (nth: number, bytes = 10): boolean =>
       turns.take({ data: new Uint8Array(bytes), nth }, clock.nowMs);

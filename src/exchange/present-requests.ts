@@ -33,7 +33,8 @@ export class PresentRequests<R extends Present> {
   add(key: RequestKey, request: R): boolean {
     const present = this.#index.find(key);
     if (present >= 0) return this.#requests[present] === request;
-    const slot = this.#free.pop() ?? this.#grow();
+    if (this.#free.length === 0) this.#resize(Math.max(LEAST, 2 * this.#requests.length));
+    const slot = this.#free.pop() as number;
     this.#index.set(slot, key);
     this.#requests[slot] = request;
     request.slot = slot;
@@ -49,6 +50,9 @@ export class PresentRequests<R extends Present> {
     this.#requests[slot] = undefined;
     this.#free.push(slot);
     request.slot = -1;
+    const slots = this.#requests.length;
+    // After a peak: whoever looks at all of them should not look at the many that were.
+    if (slots > LEAST && SPARSE * this.size < slots) this.#resize(slots / 2);
     return true;
   }
 
@@ -56,18 +60,23 @@ export class PresentRequests<R extends Present> {
     return this.#requests.filter((request) => request !== undefined);
   }
 
-  /** Twice the room. @returns a free slot */
-  #grow(): number {
-    const former = this.#requests.length;
-    const slots = Math.max(LEAST, 2 * former);
-    this.#index.resize(
-      slots,
-      this.#requests.map((_, slot) => slot),
-    );
-    for (let slot = slots - 1; slot > former; slot--) this.#free.push(slot);
-    while (this.#requests.length < slots) this.#requests.push(undefined);
-    return former;
+  #resize(slots: number): void {
+    const taken: number[] = [];
+    const requests: (R | undefined)[] = [];
+    for (const [slot, request] of this.#requests.entries()) {
+      if (request === undefined) continue;
+      taken.push(slot);
+      request.slot = requests.push(request) - 1;
+    }
+    this.#index.resize(slots, taken);
+    this.#free = [];
+    for (let slot = slots - 1; slot >= taken.length; slot--) this.#free.push(slot);
+    while (requests.length < slots) requests.push(undefined);
+    this.#requests = requests;
   }
 }
 
 const LEAST = 64;
+
+// So far that those who come and go around a size do not make it larger and smaller.
+const SPARSE = 8;

@@ -48,6 +48,19 @@ describe('AskedRequests', () => {
     expect(lengths).toEqual([2, 2]);
   });
 
+  it('gives the room of a peak back, and finds those that are left', () => {
+    const requests = new AskedRequests<AskedRequest>(hashWords([1, 2, 3, 4]));
+    const all = Array.from({ length: 5000 }, (_, id) => request(String(id)));
+    for (const each of all) requests.add(each);
+    const left = all.filter((_, index) => index % 1000 === 7);
+    for (const each of all) if (!left.includes(each)) requests.remove(each);
+    expect(requests.values()).toEqual(left);
+    expect(left.map(({ id }) => requests.get(id))).toEqual(left);
+    expect(Math.max(...left.map(({ slot }) => slot))).toBeLessThan(64);
+    for (const each of left) requests.remove(each);
+    expect([requests.size, requests.values()]).toEqual([0, []]);
+  });
+
   it('agrees with a Map, and stays as large as what waits at a time', () => {
     const random = new SeededRandom(20_261_129);
     const createId = requestIdSource((target) => {

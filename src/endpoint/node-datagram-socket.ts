@@ -13,6 +13,7 @@ import { PeerCache } from './peer-cache.js';
 import { PortionFeed } from './portion-feed.js';
 import { isSharedInCluster } from './shared-socket.js';
 import type { SocketOptions } from './socket.options.js';
+import { tell } from './tell.js';
 
 /**
  * {@link DatagramSocket} on `node:dgram`: one system call a datagram.
@@ -113,7 +114,8 @@ export class NodeDatagramSocket implements DatagramSocket {
     // Right behind what Node reads in one go.
     if (isFirst) setImmediate(this.#takeTurn);
     // Where the last one was alone, so is this one as a rule: to wait for others is a twelfth of the time to its answer.
-    if (isFirst && !this.#isBusy && this.#feed.inHand === 0) this.events.onDatagrams([received]);
+    const isAlone = isFirst && !this.#isBusy && this.#feed.inHand === 0 && this.#arrived.length === 0;
+    if (isAlone) this.events.onDatagrams([received]);
     else this.#arrived.push(received);
   }
 
@@ -140,7 +142,7 @@ export class NodeDatagramSocket implements DatagramSocket {
   }
 
   #sendOne(datagram: OutgoingDatagram): void {
-    if (this.#closing !== undefined) return datagram.done(new EndpointClosedError());
+    if (this.#closing !== undefined) return tell(datagram, new EndpointClosedError());
     const flight = new Flight(datagram);
     this.#inFlight.add(flight);
     const settle = (error: Error | null): void => this.#settle(flight, error ?? undefined);
@@ -155,7 +157,7 @@ export class NodeDatagramSocket implements DatagramSocket {
 
   #settle(flight: Flight, error: Error | undefined): void {
     if (!this.#inFlight.delete(flight)) return;
-    flight.datagram.done(error);
+    tell(flight.datagram, error);
     if (this.#inFlight.size === 0) this.#onIdle?.();
   }
 
@@ -197,7 +199,7 @@ export class NodeDatagramSocket implements DatagramSocket {
         resolve(); // was closed through unwrap()
       }
     });
-    for (const { datagram } of left) datagram.done(new EndpointClosedError());
+    for (const { datagram } of left) tell(datagram, new EndpointClosedError());
   }
 
   /** Resolves when the kernel has everything, or after a second: then it will not take it any more. */

@@ -155,6 +155,27 @@ describe('NodeDatagramSocket', () => {
     expect(asking.batches.map(([first]) => first?.data.toString())).toEqual(['re a', 're b']);
   });
 
+  it('tells the others where one who is told fails', async () => {
+    const { socket, local } = await bound();
+    const closed = socket.close();
+    const later: (() => void)[] = [];
+    jest
+      .spyOn(globalThis, 'setImmediate')
+      .mockImplementationOnce(((task: () => void) => later.push(task)) as never);
+    const told: string[] = [];
+    const failing = (): never => {
+      throw new Error('mine');
+    };
+    socket.send([
+      { data: Buffer.from('a'), peer: local, done: failing },
+      { data: Buffer.from('b'), peer: local, done: (error) => void told.push(String(error?.name)) },
+    ]);
+    jest.restoreAllMocks();
+    expect(told).toEqual(['EndpointClosedError']);
+    expect(later[0]).toThrow('mine');
+    await closed;
+  });
+
   it('lets what was sent leave before it closes, and takes nothing after', async () => {
     const { socket, local } = await bound();
     const before = send(

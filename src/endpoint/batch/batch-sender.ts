@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import type { OutgoingDatagram } from '../datagram-socket.js';
 import { EndpointClosedError } from '../endpoint.errors.js';
+import { tell } from '../tell.js';
 import type { Descriptor } from './descriptor.js';
 import type { Libc } from './libc.js';
 import { MSG_DONTWAIT } from './linux.js';
@@ -202,17 +203,6 @@ export class BatchSender {
     let next = first;
     while (next < datagrams.length && fates[next] !== undefined) next++;
     return next;
-  }
-}
-
-/** Who fails at hearing it must not keep the others from being told. */
-function tell(datagram: OutgoingDatagram, error: Error | undefined): void {
-  try {
-    datagram.done(error);
-  } catch (failure) {
-    setImmediate(() => {
-      throw failure;
-    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { printHead, printRow } from '../report.js';
 import { Child } from './child.js';
-import type { LoadOrder, LoadResult } from './load.js';
+import type { LoadOrder, LoadResult, Wire } from './load.js';
 import { median } from './median.js';
 import type { ServerFigures } from './server.js';
 
@@ -13,19 +13,18 @@ export async function measureEvents(rounds: number, sliceMs: number): Promise<ob
   const rows: object[] = [];
   for (const bytes of [100, 1200]) {
     const servers = new Map<string, Child>();
-    for (const name of SERVERS) servers.set(name, await Child.start('measured', 'server', name));
-    const offer = (name: string, perSecond: number): Promise<Outcome> =>
-      send(servers.get(name)!, load, bytes, perSecond, sliceMs);
-    for (const name of SERVERS)
-      for (let slice = 0; slice < WARM_UP_SLICES; slice++) await offer(name, WARM_UP);
+    for (const { server } of ROWS)
+      if (!servers.has(server)) servers.set(server, await Child.start('measured', 'server', server));
+    const offer = ({ server, wire }: Row, perSecond: number): Promise<Outcome> =>
+      send(servers.get(server)!, load, wire ?? 'plain', bytes, perSecond, sliceMs);
+    for (const row of ROWS) for (let slice = 0; slice < WARM_UP_SLICES; slice++) await offer(row, WARM_UP);
     const free = new Map<string, number>();
-    for (const name of SERVERS) free.set(name, await rateWithoutLoss((perSecond) => offer(name, perSecond)));
+    for (const row of ROWS) free.set(row.name, await rateWithoutLoss((perSecond) => offer(row, perSecond)));
     const measured: Map<string, Measured>[] = [];
     for (let round = 0; round < rounds; round++) {
       const outcomes = new Map<string, Measured>();
-      for (const name of SERVERS) {
-        outcomes.set(name, { offered: await offer(name, OFFERED), full: await offer(name, Infinity) });
-      }
+      for (const row of ROWS)
+        outcomes.set(row.name, { offered: await offer(row, OFFERED), full: await offer(row, Infinity) });
       measured.push(outcomes);
     }
     rows.push(...show(bytes, free, measured));
@@ -54,7 +53,7 @@ function show(
   rounds: readonly ReadonlyMap<string, Measured>[],
 ): object[] {
   console.log(
-    `\nEvents of ${bytes} bytes, one way, into a handler: medians of ${rounds.length} rounds, ratios to ${BASE}\n`,
+    `\nEvents of ${bytes} bytes, one way, into a handler: medians of ${rounds.length} rounds, ratios to ours of as many peers\n`,
   );
   printHead([
     'server',
@@ -66,11 +65,11 @@ function show(
     'ratio',
     'lost',
   ]);
-  return SERVERS.map((name) => {
+  return ROWS.map(({ name, base }) => {
     const of = (read: (measured: Measured) => number): number =>
       median(rounds.map((outcomes) => read(outcomes.get(name)!)));
     const ratio = median(
-      rounds.map((outcomes) => outcomes.get(BASE)!.full.cpuMicros / outcomes.get(name)!.full.cpuMicros),
+      rounds.map((outcomes) => outcomes.get(base)!.full.cpuMicros / outcomes.get(name)!.full.cpuMicros),
     );
     const row = {
       name,
@@ -122,6 +121,7 @@ async function isKept(offer: (perSecond: number) => Promise<Outcome>, perSecond:
 async function send(
   server: Child,
   load: Child,
+  wire: Wire,
   bytes: number,
   perSecond: number,
   milliseconds: number,
@@ -129,7 +129,7 @@ async function send(
   const before = await server.ask<ServerFigures>('figures');
   const order: LoadOrder = {
     kind: 'events',
-    wire: 'plain',
+    wire,
     port: server.port,
     window: 0,
     milliseconds,
@@ -152,14 +152,29 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-const BASE = 'ours';
+interface Row {
+  readonly name: string;
+  /** The process that is asked. */
+  readonly server: string;
+  /** The row that it is compared with. */
+  readonly base: string;
+  readonly wire?: Wire;
+}
 
-const SERVERS = [
-  'dgram JSON',
-  BASE,
-  'ours, limits set',
-  'ours, batch driver',
-  'ours, batch driver, limits set',
+/** What one peer sends in a row, the kernel may hand over as one; of many peers in turns it cannot. */
+const ROWS: readonly Row[] = [
+  { name: 'dgram JSON', server: 'dgram JSON', base: 'ours' },
+  { name: 'ours', server: 'ours', base: 'ours' },
+  { name: 'ours, limits set', server: 'ours, limits set', base: 'ours' },
+  { name: 'ours, batch driver', server: 'ours, batch driver', base: 'ours' },
+  { name: 'ours, batch driver, limits set', server: 'ours, batch driver, limits set', base: 'ours' },
+  { name: 'ours, 64 peers', server: 'ours', base: 'ours, 64 peers', wire: 'plain by many' },
+  {
+    name: 'ours, batch driver, 64 peers',
+    server: 'ours, batch driver',
+    base: 'ours, 64 peers',
+    wire: 'plain by many',
+  },
 ];
 
 const OFFERED = 120_000;

@@ -6,7 +6,7 @@ import { BrokerWay } from './broker-way.js';
 import type { BrokerName } from './brokers.js';
 import { EVENT, READING } from './handler.js';
 import { LoadSocket } from './load-socket.js';
-import { ManyWay } from './many-way.js';
+import { ManyWay, PEERS } from './many-way.js';
 import { beginRun } from './question-ids.js';
 import { TcpWay } from './tcp-way.js';
 import { UdpWay } from './udp-way.js';
@@ -104,10 +104,11 @@ const WAYS: Readonly<Record<Wire, (port: number) => Promise<Way>>> = {
   redis: (port) => BrokerWay.open(port, 'redis'),
 };
 
-/** Sends events at a pace, and listens to nobody. */
+/** Sends events at a pace, of one peer or of many in turns, and listens to nobody. */
 async function sendEvents(order: LoadOrder): Promise<LoadResult> {
-  const { port, milliseconds, bytes = 100, perSecond = 10_000 } = order;
-  const socket = await LoadSocket.open(port);
+  const { port, wire, milliseconds, bytes = 100, perSecond = 10_000 } = order;
+  const peers = wire === 'plain by many' ? PEERS : 1;
+  const sockets = await Promise.all(Array.from({ length: peers }, () => LoadSocket.open(port)));
   const head = JSON.stringify({ pattern: EVENT, data: { ...READING, pad: '' } });
   const text = JSON.stringify({
     pattern: EVENT,
@@ -118,12 +119,12 @@ async function sendEvents(order: LoadOrder): Promise<LoadResult> {
   let sent = 0;
   while (performance.now() - startMs < milliseconds) {
     const due = ((performance.now() - startMs) / 1000) * perSecond;
-    for (let burst = 0; sent < due && burst < 64; burst++, sent++) socket.send(datagram);
+    for (let burst = 0; sent < due && burst < 64; burst++, sent++) sockets[sent % peers]!.send(datagram);
     await new Promise((resolve) => setImmediate(resolve));
   }
   const seconds = (performance.now() - startMs) / 1000;
   await new Promise((resolve) => setTimeout(resolve, 100));
-  await socket.close();
+  await Promise.all(sockets.map((socket) => socket.close()));
   return { answered: 0, sent, seconds, p50Ms: NaN, p99Ms: NaN };
 }
 

@@ -30,4 +30,5 @@ export class ManyWay implements Way {
   }
 }
 
-const PEERS = 64;
+/** How many. */
+export const PEERS = 64;

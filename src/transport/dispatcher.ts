@@ -215,9 +215,9 @@ export class Dispatcher implements PumpOwner {
       dismissed: () => this.#refuse(packet, datagram, 'closing', served),
     };
     const ticket = this.places.wait(visitor);
+    if (ticket === undefined) return this.#refuseFull(packet, datagram, served);
     datagram.detach();
-    if (ticket === undefined) this.#refuseFull(packet, datagram, served);
-    else if (served !== undefined) served.worker = { cancel: () => this.places.withdraw(ticket) };
+    if (served !== undefined) served.worker = { cancel: () => this.places.withdraw(ticket) };
   }
 
   #begin(

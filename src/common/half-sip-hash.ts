@@ -19,8 +19,7 @@ export class HalfSipHash {
     let v1 = this.#k1;
     let v2 = 0x6c796765 ^ v0;
     let v3 = 0x74656462 ^ v1;
-    // In one loop, as rounds of a function of their own they cost five times as much: four words, their number of
-    // bytes, and three rounds to end with.
+    // Four words, the word that says how many bytes these are, and three rounds to end with.
     for (let round = 0; round < ROUNDS; round++) {
       const word = round < WORDS ? (words[from + round] as number) : round === WORDS ? LENGTH : 0;
       v3 ^= word;

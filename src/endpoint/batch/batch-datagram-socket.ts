@@ -157,6 +157,7 @@ export class BatchDatagramSocket implements DatagramSocket {
   #flushLater(): void {
     // What answers a batch leaves in two parts: the peer works on the first while the second is made. In one, each
     // side waits for the other: where 32 requests are under way, a third more of them are answered so.
+    // Merged ones are several times as many, and leave in more parts.
     const inHand = Math.min(this.#feed.inHand, SLOTS);
     if (inHand > 0 && this.#sender.waiting < Math.max(LEAST_PART, inHand / 2)) return;
     if (this.#isFlushAhead || this.#sender.isFull) return;

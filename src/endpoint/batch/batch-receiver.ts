@@ -17,8 +17,8 @@ export interface ReceiverParts {
 
 /**
  * Takes what the kernel has, up to 64 messages with one call. A message can be many datagrams of one size and one peer
- * that came in a row (`UDP_GRO`): they have gone through the kernel as one, which halves what both sides of a large
- * message cost there.
+ * that came in a row (`UDP_GRO`): they have gone through the kernel as one, which halves what the sender of a large
+ * message spends there.
  */
 export class BatchReceiver {
   #isDrained = false;

@@ -12,6 +12,11 @@ export interface EncodeContext {
   readonly request?: InboundPacket | undefined;
   /** Most bytes that may be returned; a protocol with a truncation mark can use it, others ignore it. */
   readonly maxBytes: number;
+  /**
+   * Memory for what is returned, which holds anything. Large messages should be written into it: it is used again once
+   * they have arrived, so a codec that takes it keeps no reference to it. Missing where only one datagram is asked for.
+   */
+  readonly allocate?: ((bytes: number) => Buffer) | undefined;
 }
 
 /**

@@ -192,7 +192,7 @@ export class ExchangeClient implements InquiryOwner {
     peer: PeerAddress,
     patienceMs: number,
   ): Uint8Array {
-    const { codec, client, endpoint, limits } = this.parts;
+    const { codec, client, endpoint, limits, memory } = this.parts;
     const stamp: RequestStamp = { client, attempt: 1, ageMs: 0, patienceMs, epoch: 0 };
     // Written out: copies of objects that have several forms cost a microsecond each.
     const { pattern, data, metadata } = question;
@@ -200,7 +200,7 @@ export class ExchangeClient implements InquiryOwner {
       ? { kind: 'event', pattern, data, metadata, stamp: { ...stamp, eventId: id } }
       : { kind: 'request', id, pattern, data, metadata, stamp };
     const maxBytes = Math.max(endpoint.maxDatagramSize, limits.maxMessageBytes);
-    const bytes = codec.encode(packet, { peer, maxBytes });
+    const bytes = codec.encode(packet, { peer, maxBytes, allocate: memory.take });
     if (bytes === undefined) throw new TypeError(`the ${codec.name} codec has no ${packet.kind}s`);
     checkSize(this.parts, bytes.length);
     return bytes;

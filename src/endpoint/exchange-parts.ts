@@ -5,6 +5,7 @@ import type { Packet } from '../codec/packet.js';
 import type { PeerAddress } from '../common/peer-address.js';
 import type { DeliveryBudget } from '../exchange/delivery-budget.js';
 import type { PeerPaths } from '../exchange/peer-paths.js';
+import type { MessageMemory } from '../exchange/message-memory.js';
 import type { ReassemblyBudget } from '../exchange/reassembly-budget.js';
 import type { Deadlines } from './deadlines.js';
 import { MessageTooLargeError } from './endpoint.errors.js';
@@ -28,6 +29,8 @@ export interface ExchangeParts {
   readonly budget: ReassemblyBudget;
   /** Of replies and streams that have not arrived. */
   readonly deliveries: DeliveryBudget;
+  /** Of large messages on their way out. */
+  readonly memory: MessageMemory;
   readonly limits: ExchangeLimits;
   readonly counts: ExchangeCounts;
   /** This client instance: 16 hexadecimal digits. */

@@ -1,6 +1,7 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { encodeFrame } from '../codec/frame-codec.js';
 import { DeliveryBudget } from '../exchange/delivery-budget.js';
+import { MessageMemory } from '../exchange/message-memory.js';
 import { PeerPaths } from '../exchange/peer-paths.js';
 import { ReassemblyBudget } from '../exchange/reassembly-budget.js';
 import { requestIdSource } from '../exchange/request-id.js';
@@ -39,13 +40,15 @@ export class Exchange {
   constructor({ maxPendingRequests, ...ground }: ExchangeGround, events: ExchangeServerEvents) {
     const { endpoint, limits, scheduler } = ground;
     const { maxInFlight, maxWaiting } = limits;
+    const memory = new MessageMemory();
     const paths = new PeerPaths({ datagramBytes: endpoint.maxDatagramSize, maxInFlight, maxWaiting });
     this.#parts = {
       ...ground,
       deadlines: new Deadlines(scheduler),
       paths,
       budget: new ReassemblyBudget(limits.reassembly),
-      deliveries: new DeliveryBudget(limits.undelivered),
+      deliveries: new DeliveryBudget(limits.undelivered, memory),
+      memory,
       counts: newExchangeCounts(),
       client: randomBytes(8).toString('hex'),
       epoch: randomBytes(4).readUInt32BE() || 1,

@@ -358,6 +358,8 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink, AskedReque
     this.#isOver = true;
     this.owner.parts.deadlines.cancel(this);
     this.#closeUpstream(nowMs);
+    // Not before, although it has arrived: a server that begins a new life is sent it again.
+    this.owner.parts.memory.giveBack(this.message.bytes);
     this.#downstream?.close();
     this.owner.onOver(this);
     this.#leavePlace();

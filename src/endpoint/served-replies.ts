@@ -88,8 +88,12 @@ export class ServedReplies {
   }
 
   #encode(packet: ReplyPacket, peer: PeerAddress): Uint8Array {
-    const { codec, limits } = this.parts;
-    const bytes = codec.encode(packet, { peer, maxBytes: limits.maxMessageBytes });
+    const { codec, limits, memory } = this.parts;
+    const bytes = codec.encode(packet, {
+      peer,
+      maxBytes: limits.maxMessageBytes,
+      allocate: memory.take,
+    });
     if (bytes === undefined) throw new TypeError(`the ${codec.name} codec does not say this reply`);
     return bytes;
   }

@@ -1,3 +1,4 @@
+import type { MessageMemory } from './message-memory.js';
 import type { PeerPath } from './peer-path.js';
 
 export interface DeliveryLimits {
@@ -11,20 +12,27 @@ export interface DeliveryLimits {
 export interface DeliveryRoom {
   /** @returns false when the bytes would be too many: they are not counted */
   tryTake(bytes: number): boolean;
-  giveBack(bytes: number): void;
+  /** @param message nobody reads it any more: its memory is used again, if it is of ours */
+  giveBack(bytes: number, message: Uint8Array): void;
 }
 
 /** Keeps what large replies and streams take until they have arrived within bounds, per peer and in all. */
 export class DeliveryBudget {
   #bytes = 0;
 
-  constructor(private readonly limits: DeliveryLimits) {}
+  constructor(
+    private readonly limits: DeliveryLimits,
+    private readonly memory: MessageMemory,
+  ) {}
 
   /** The room of one peer. */
   roomOf(path: PeerPath): DeliveryRoom {
     return {
       tryTake: (bytes) => this.#tryTake(path, bytes),
-      giveBack: (bytes) => this.#take(path, -bytes),
+      giveBack: (bytes, message) => {
+        this.#take(path, -bytes);
+        this.memory.giveBack(message);
+      },
     };
   }
 

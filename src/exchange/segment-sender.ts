@@ -50,7 +50,7 @@ export class SegmentSender {
   #wasIdle = true;
   #isEnded = false;
   /** What of the room each message takes, until all before its end and itself have arrived: it is one array. */
-  readonly #held = new Fifo<{ readonly lastSeq: number; readonly bytes: number }>();
+  readonly #held = new Fifo<HeldMessage>();
 
   constructor(
     private readonly rtt: RttEstimator,
@@ -74,7 +74,7 @@ export class SegmentSender {
     const isInBuffer = this.isIdle || this.#cost + message.length <= this.limits.bufferBytes;
     // A full buffer must be able to say that it is full: a short end is always taken.
     const isShortEnd = isEnd && message.length <= SHORT_END_BYTES;
-    if (!isShortEnd && !(isInBuffer && this.#hold(message.length))) return false;
+    if (!isShortEnd && !(isInBuffer && this.#hold(message))) return false;
     this.#cutter.push(message, isEnd, fate);
     const segments = this.#cutter.piecesOf(message.length);
     this.#endSeq += segments;
@@ -227,12 +227,12 @@ export class SegmentSender {
   }
 
   /** @returns false when there is no room for a message */
-  #hold(messageBytes: number): boolean {
+  #hold(message: Uint8Array): boolean {
     if (this.room === undefined) return true;
-    const segments = this.#cutter.piecesOf(messageBytes);
-    const bytes = messageBytes + segments * SEGMENT_COST_BYTES;
+    const segments = this.#cutter.piecesOf(message.length);
+    const bytes = message.length + segments * SEGMENT_COST_BYTES;
     if (!this.room.tryTake(bytes)) return false;
-    this.#held.push({ lastSeq: this.#endSeq + segments - 1, bytes });
+    this.#held.push({ lastSeq: this.#endSeq + segments - 1, bytes, message });
     return true;
   }
 
@@ -240,7 +240,7 @@ export class SegmentSender {
   #letGo(seq: number): void {
     for (let head = this.#held.peek(); head !== undefined && head.lastSeq < seq; head = this.#held.peek()) {
       this.#held.shift();
-      this.room?.giveBack(head.bytes);
+      this.room?.giveBack(head.bytes, head.message);
     }
   }
 
@@ -388,6 +388,13 @@ interface Outgoing extends Segment, Piece {
   copies: number;
   isCopy: boolean;
   fate: MessageFate | undefined;
+}
+
+/** What takes room. */
+interface HeldMessage {
+  readonly message: Uint8Array;
+  readonly lastSeq: number;
+  readonly bytes: number;
 }
 
 /** What one acknowledgement brought. */

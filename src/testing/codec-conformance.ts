@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert';
 import { inspect, isDeepStrictEqual } from 'node:util';
-import type { DatagramCodec } from '../codec/datagram-codec.js';
+import type { DatagramCodec, EncodeContext } from '../codec/datagram-codec.js';
 import { MalformedDatagramError } from '../codec/malformed-datagram.error.js';
 import type { InboundPacket, Packet } from '../codec/packet.js';
 import { PeerAddress } from '../common/peer-address.js';
@@ -128,9 +128,28 @@ class Conformance {
       again !== undefined && isSameBytes(encoded, again),
       `encodes '${sample.name}' differently the second time`,
     );
+    this.#checkMemory(sample, packet, encoded);
     const packets = this.#decode(encoded, sample.peer ?? PEER);
     this.#check(packets !== undefined, `refuses its own '${sample.name}': ${hex(encoded)}`);
     this.#checkSame(packets, packet, `decode(encode(packet)) of '${sample.name}'`);
+  }
+
+  /** Memory that is given holds anything, and is somebody else's later. */
+  #checkMemory(sample: CodecSample, packet: Packet, encoded: Uint8Array): void {
+    for (let time = 0; time < 2; time++) {
+      const taken: Buffer[] = [];
+      const allocate = (bytes: number): Buffer => {
+        const memory = Buffer.alloc(bytes, FILLER);
+        taken.push(memory);
+        return memory;
+      };
+      const bytes = this.#encode(sample, packet, allocate);
+      this.#check(
+        bytes !== undefined && isSameBytes(encoded, bytes),
+        `encodes '${sample.name}' differently into memory that it is given`,
+      );
+      for (const memory of taken) memory.fill(FILLER);
+    }
   }
 
   /** A datagram may wait in a queue while others are encoded. */
@@ -249,9 +268,10 @@ class Conformance {
     );
   }
 
-  #encode(sample: CodecSample, packet: Packet): Uint8Array | undefined {
+  #encode(sample: CodecSample, packet: Packet, allocate?: EncodeContext['allocate']): Uint8Array | undefined {
     const { peer = PEER, request } = sample;
-    const bytes = this.codec.encode(packet, { peer, request, maxBytes: MAX_PAYLOAD_BYTES }) as unknown;
+    const context = { peer, request, maxBytes: MAX_PAYLOAD_BYTES, allocate };
+    const bytes = this.codec.encode(packet, context) as unknown;
     if (bytes === undefined || bytes instanceof Uint8Array) return bytes;
     this.#fail(`encodes '${sample.name}' to ${inspect(bytes)}, which is no Uint8Array`);
   }

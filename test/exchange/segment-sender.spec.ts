@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CongestionWindow } from '../../src/exchange/congestion-window.js';
 import { DeliveryBudget } from '../../src/exchange/delivery-budget.js';
+import { MessageMemory } from '../../src/exchange/message-memory.js';
 import { PeerPath } from '../../src/exchange/peer-path.js';
 import { RttEstimator } from '../../src/exchange/rtt-estimator.js';
 import { SegmentSender } from '../../src/exchange/segment-sender.js';
@@ -30,7 +31,7 @@ describe('SegmentSender', () => {
   };
 
   it('holds room for a message until all of it, and all before it, has arrived', () => {
-    const budget = new DeliveryBudget({ maxBytes: 1000, maxPeerBytes: 700 });
+    const budget = new DeliveryBudget({ maxBytes: 1000, maxPeerBytes: 700 }, new MessageMemory());
     const path = new PeerPath(10, 1, 1);
     const sender = new SegmentSender(
       new RttEstimator(),

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { AssertionError } from 'node:assert';
 import type { DatagramCodec } from '../../src/codec/datagram-codec.js';
 import { MalformedDatagramError } from '../../src/codec/malformed-datagram.error.js';
@@ -6,6 +6,8 @@ import type { Packet } from '../../src/codec/packet.js';
 import { runCodecConformance, type CodecSample } from '../../src/testing/codec-conformance.js';
 
 describe('runCodecConformance', () => {
+  beforeEach(() => (kept = undefined));
+
   it('passes a codec that keeps its promises, and tells what it did', () => {
     const summary = runCodecConformance(new LetterCodec(), {
       valid: letters(),
@@ -116,6 +118,26 @@ describe('runCodecConformance', () => {
       },
     ],
     [
+      'takes memory for clean',
+      /encodes 'event a' differently into memory that it is given/,
+      { encode: (packet, { allocate }) => allocate?.(1) ?? new LetterCodec().encode(packet) },
+    ],
+    [
+      'keeps the memory that it was given',
+      /encodes 'event a' differently into memory that it is given/,
+      {
+        encode: (packet, { allocate }) => {
+          const bytes = new LetterCodec().encode(packet);
+          if (allocate === undefined) return bytes;
+          if (kept === undefined) {
+            kept = allocate(1);
+            kept.set(bytes);
+          }
+          return kept;
+        },
+      },
+    ],
+    [
       "makes reasons of the peer's text",
       /refuses datagrams for \d+ reasons/,
       {
@@ -199,6 +221,8 @@ function failing(ErrorType: new (text: string) => Error): Partial<DatagramCodec>
 }
 
 let turn = 0;
+
+let kept: Buffer | undefined;
 
 const scratch = new Uint8Array(1);
 

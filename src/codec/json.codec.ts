@@ -1,8 +1,9 @@
 import { OptionReader } from '../common/option-reader.js';
-import type { DatagramCodec } from './datagram-codec.js';
+import type { DatagramCodec, EncodeContext } from './datagram-codec.js';
 import { hasPrototypeKey, isNestedDeeper } from './json-bounds.js';
 import { MalformedDatagramError } from './malformed-datagram.error.js';
 import type { Packet, PacketId, PacketMetadata, ReplyPacket, ReplyStamp, RequestStamp } from './packet.js';
+import { hasControl, isLikelyPlain } from './plain-text.js';
 import { blankStamp, isExchangeId, textToReplyStamp, textToRequestStamp, writeStamp } from './stamp.js';
 
 export interface JsonCodecOptions {
@@ -38,11 +39,12 @@ export class JsonCodec implements DatagramCodec {
     throw new MalformedDatagramError('neither a pattern nor a reply');
   }
 
-  encode(packet: Packet): Uint8Array {
+  encode(packet: Packet, context?: Pick<EncodeContext, 'allocate'>): Uint8Array {
     const stamp = 'stamp' in packet ? packet.stamp : undefined;
-    if (stamp === undefined) return toBytes(packet, '{');
+    const allocate = context?.allocate ?? Buffer.allocUnsafeSlow;
+    if (stamp === undefined) return toBytes(packet, '{', allocate);
     // First of all keys, so that restamp() knows where it stands; written as bytes, for it is soon written again.
-    const datagram = toBytes(packet, `${STAMP_HEAD}${blankStamp(stamp)}",`);
+    const datagram = toBytes(packet, `${STAMP_HEAD}${blankStamp(stamp)}",`, allocate);
     writeStamp(datagram, STAMP_HEAD.length, stamp);
     return datagram;
   }
@@ -58,6 +60,8 @@ export class JsonCodec implements DatagramCodec {
     return datagram.subarray(at);
   }
 }
+
+type Allocate = NonNullable<EncodeContext['allocate']>;
 
 /** A packet as it stands on the wire, before anything in it is believed. */
 type Message = Readonly<Record<string, unknown>>;
@@ -125,27 +129,31 @@ function toReply({ id, response, err, status, isDisposed, code, v, x }: Message)
 }
 
 /** @param head the brace that opens it, and what else stands before its keys */
-function toBytes(packet: Packet, head: string): Buffer {
-  return usualBytes(packet, head) ?? Buffer.from(head + JSON.stringify(toMessage(packet)).slice(1), 'utf8');
+function toBytes(packet: Packet, head: string, allocate: Allocate): Buffer {
+  return (
+    usualBytes(packet, head, allocate) ??
+    Buffer.from(head + JSON.stringify(toMessage(packet)).slice(1), 'utf8')
+  );
 }
 
 /** Of what most packets are: an object that is made to be written costs as much as writing it. */
-function usualBytes(packet: Packet, head: string): Buffer | undefined {
+function usualBytes(packet: Packet, head: string, allocate: Allocate): Buffer | undefined {
   switch (packet.kind) {
     case 'reply': {
       const { id, response, err, status, code, isDisposed } = packet;
       const isPlain = err === undefined && status === undefined && code === undefined;
-      if (!isPlain || isDisposed !== true || typeof id !== 'string') return undefined;
-      return around(response, `${head}"id":${JSON.stringify(id)},"response":`, END_OF_REPLY);
+      if (!isPlain || typeof id !== 'string') return undefined;
+      const after = isDisposed === true ? END_OF_REPLY : '}';
+      return around(response, `${head}"id":${JSON.stringify(id)},"response":`, after, allocate);
     }
     case 'request':
     case 'event': {
       const { pattern, data, metadata } = packet;
       if (typeof pattern !== 'string' || metadata !== undefined) return undefined;
       const before = `${head}"pattern":${JSON.stringify(pattern)},"data":`;
-      if (packet.kind === 'event') return around(data, before, '}');
+      if (packet.kind === 'event') return around(data, before, '}', allocate);
       if (typeof packet.id !== 'string') return undefined;
-      return around(data, before, `,"id":${JSON.stringify(packet.id)}}`);
+      return around(data, before, `,"id":${JSON.stringify(packet.id)}}`, allocate);
     }
     default:
       return undefined;
@@ -153,17 +161,23 @@ function usualBytes(packet: Packet, head: string): Buffer | undefined {
 }
 
 /** @returns `undefined` for a value that JSON leaves out */
-function around(value: unknown, before: string, after: string): Buffer | undefined {
+function around(value: unknown, before: string, after: string, allocate: Allocate): Buffer | undefined {
+  if (typeof value === 'string' && value.length >= LONG_TEXT && isLikelyPlain(value)) {
+    // What JSON.stringify() makes of it, a text of many pieces, costs several times as much to write.
+    const bytes = join(`${before}"`, value, `"${after}`, allocate);
+    if (!hasControl(bytes, before.length, bytes.length)) return bytes;
+  }
   const text = JSON.stringify(value) as string | undefined;
-  return text === undefined ? undefined : join(before, text, after);
+  if (text === undefined) return undefined;
+  if (text.length < LONG_TEXT) return Buffer.from(before + text + after, 'utf8');
+  return join(before, text, after, allocate);
 }
 
-/** In UTF-8. A long text is written by itself: put together with others it would be copied once more. */
-function join(before: string, text: string, after: string): Buffer {
-  if (text.length < LONG_TEXT) return Buffer.from(before + text + after, 'utf8');
+/** In UTF-8. The text is written by itself: put together with others it would be copied once more. */
+function join(before: string, text: string, after: string, allocate: Allocate): Buffer {
   const [first, last] = [Buffer.from(before, 'utf8'), Buffer.from(after, 'utf8')];
   const textBytes = Buffer.byteLength(text, 'utf8');
-  const bytes = Buffer.allocUnsafeSlow(first.length + textBytes + last.length);
+  const bytes = allocate(first.length + textBytes + last.length);
   first.copy(bytes);
   bytes.write(text, first.length, 'utf8');
   last.copy(bytes, first.length + textBytes);

@@ -167,6 +167,52 @@ describe('JsonCodec', () => {
     });
   });
 
+  describe('a long text', () => {
+    const LONG = 'x'.repeat(5000);
+    const encode = (packet: Packet, allocate?: (bytes: number) => Buffer): string =>
+      Buffer.from(codec.encode(packet, { allocate })).toString();
+
+    it.each([
+      ['that needs no escapes', LONG],
+      ['with a quote', `${LONG}"`],
+      ['with a backslash', `\\${LONG}`],
+      ['of lines', `${LONG}\r\n${LONG}\n`],
+      ['with a tab', `a\t${LONG}`],
+      ['with a control character', `${LONG}\u0000`],
+      ['with a colour of a terminal', `\u001b[31m${LONG}`],
+      ['in other letters', 'ürü'.repeat(2000)],
+      ['of pairs of surrogates', '\u{1f980}'.repeat(3000)],
+      ['with half a pair', `${LONG}\ud83e`],
+      ['as a part of more', { text: LONG, list: [LONG, `"${LONG}`] }],
+    ])('%s is written as JSON.stringify() writes it', (_what, data) => {
+      const reply = { id: 'k3', response: data, isDisposed: true };
+      expect(encode({ kind: 'reply', ...reply })).toBe(JSON.stringify(reply));
+      expect(encode({ kind: 'reply', id: 'k3', response: data })).toBe(
+        JSON.stringify({ id: 'k3', response: data }),
+      );
+      const request = { pattern: 'a', data, id: 'k4' };
+      expect(encode({ kind: 'request', ...request })).toBe(JSON.stringify(request));
+    });
+
+    it('is written into memory that it is given, all of it', () => {
+      const taken: Buffer[] = [];
+      const allocate = (bytes: number): Buffer => {
+        // At an odd place of something that is larger.
+        const memory = Buffer.alloc(bytes + 9, 0xee).subarray(3, bytes + 3);
+        taken.push(memory);
+        return memory;
+      };
+      const packet: Packet = { kind: 'reply', id: 'k3', response: LONG, isDisposed: true };
+      const stamp = { epoch: 1, attempt: 2, heldMs: 3 };
+      for (const reply of [packet, { ...packet, stamp }, { ...packet, response: [LONG] }]) {
+        const bytes = codec.encode(reply, { allocate });
+        expect(bytes).toBe(taken.at(-1));
+        expect(Buffer.from(bytes).toString()).toBe(Buffer.from(codec.encode(reply)).toString());
+      }
+      expect(taken).toHaveLength(3);
+    });
+  });
+
   describe('decode', () => {
     it.each(MALFORMED)('refuses %s', (reason, datagram) => {
       let error: unknown;

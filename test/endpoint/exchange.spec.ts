@@ -9,6 +9,7 @@ import { readExchangeOptions } from '../../src/endpoint/exchange.options.js';
 import { PacketChannel } from '../../src/endpoint/packet-channel.js';
 import type { Served } from '../../src/endpoint/served.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
+import { SeededRandom } from '../../src/testing/seeded-random.js';
 import { VirtualNetwork } from '../../src/testing/virtual-network.js';
 import { Probes, type Probe } from './fixture.js';
 
@@ -341,6 +342,86 @@ describe('the exchange', () => {
       expect(answers.map(({ error }) => error)).toEqual([undefined, undefined, undefined, undefined]);
       expect(last / first).toBeLessThan(1.3);
     });
+  });
+
+  describe('the memory of large messages', () => {
+    /** Told of the memory that each of them is written into. */
+    const watchMemory = ({ codec }: PacketChannel) => {
+      const buffers: ArrayBufferLike[] = [];
+      const encode = codec.encode.bind(codec);
+      codec.encode = (packet, context) => {
+        const bytes = encode(packet, context);
+        if (bytes !== undefined && bytes.length > 65_536) buffers.push(bytes.buffer);
+        return bytes;
+      };
+      return buffers;
+    };
+
+    it('is used again when a reply has arrived', async () => {
+      const { clock, ask, serve, server } = await setUp();
+      const buffers = watchMemory(server);
+      serve(() => ({ response: 'x'.repeat(200_000), isDisposed: true }));
+      for (let count = 0; count < 5; count++) {
+        const answer = ask('x');
+        await clock.advance(500);
+        expect(answer.told).toHaveLength(1);
+      }
+      expect([buffers.length, new Set(buffers).size]).toEqual([5, 1]);
+    });
+
+    it('is used again when a request has its reply, and not when it has arrived', async () => {
+      const { clock, ask, client, server } = await setUp();
+      const buffers = watchMemory(client);
+      const reply: (() => void)[] = [];
+      server.serve((packet, datagram, record) => {
+        const { id } = packet as RequestPacket;
+        const answer = { kind: 'reply', id, response: 'thanks', isDisposed: true } as const;
+        reply.push(() => server.reply(answer, packet, datagram, undefined, record));
+      });
+      ask('x'.repeat(200_000), { timeoutMs: 60_000 });
+      await clock.advance(1000);
+      ask('y'.repeat(200_000), { timeoutMs: 60_000 });
+      await clock.advance(1000);
+      expect([reply.length, new Set(buffers).size]).toEqual([2, 2]);
+      for (const say of reply) say();
+      await clock.advance(1000);
+      ask('z'.repeat(200_000));
+      expect([buffers.length, new Set(buffers).size]).toEqual([3, 2]);
+    });
+
+    it.each(['replies', 'requests'])(
+      'holds %s as they were, though pieces are lost and come late',
+      async (what) => {
+        const { clock, ask, serve, server, client, toClient, toServer } = await setUp();
+        const random = new SeededRandom();
+        const buffers = watchMemory(what === 'replies' ? server : client);
+        for (const way of [toClient, toServer]) {
+          way.lose = () => random.chance(0.02);
+          way.delay = () => (random.chance(0.02) ? random.below(200) : 0);
+        }
+        const textOf = (letter: string): string => letter.repeat(70_000 + letter.charCodeAt(0));
+        serve(({ data }: InboundPacket) => {
+          const response = what === 'replies' ? textOf(String(data)) : String(data).charAt(0);
+          return { response, isDisposed: true };
+        });
+        const letters = 'abcdefghijklmnopqrstuvwxyz'.split('');
+        const answers = [];
+        for (const letter of letters) {
+          answers.push(ask(what === 'replies' ? letter : textOf(letter), { timeoutMs: 60_000 }));
+          await clock.advance(random.below(600));
+        }
+        await clock.advance(60_000);
+        const expected = letters.map((letter) => (what === 'replies' ? textOf(letter) : letter));
+        const told = answers.map((answer) => answer.told.map((text) => text.split('"')[1]).join());
+        const isRight = told.every((text, index) => text === expected[index]);
+        expect({ seed: random.seed, isRight, messages: buffers.length }).toEqual({
+          seed: random.seed,
+          isRight: true,
+          messages: letters.length,
+        });
+        expect(new Set(buffers).size).toBeLessThan(letters.length);
+      },
+    );
   });
 
   describe('a stream', () => {

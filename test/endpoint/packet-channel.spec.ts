@@ -447,7 +447,8 @@ describe('PacketChannel', () => {
 
   /** A client and a server that sends each packet back, 1 ms apart. */
   async function setUp(setup: Setup = {}) {
-    const { codec = new JsonCodec(), maxPendingRequests = 1000, sending, receiving, ...conditions } = setup;
+    const { maxPendingRequests = 1000, sending, receiving, ...conditions } = setup;
+    const codec: DatagramCodec = setup.codec ?? new JsonCodec();
     const clock = new ManualClock();
     const network = new VirtualNetwork({ clock, delayMs: 1, ...conditions });
     open = undefined;

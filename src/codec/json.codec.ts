@@ -41,7 +41,7 @@ export class JsonCodec implements DatagramCodec {
 
   encode(packet: Packet, context?: Pick<EncodeContext, 'allocate'>): Uint8Array {
     const stamp = 'stamp' in packet ? packet.stamp : undefined;
-    const allocate = context?.allocate ?? Buffer.allocUnsafeSlow;
+    const allocate = context?.allocate ?? newMemory;
     if (stamp === undefined) return toBytes(packet, '{', allocate);
     // First of all keys, so that restamp() knows where it stands; written as bytes, for it is soon written again.
     const datagram = toBytes(packet, `${STAMP_HEAD}${blankStamp(stamp)}",`, allocate);
@@ -171,6 +171,10 @@ function around(value: unknown, before: string, after: string, allocate: Allocat
   if (text === undefined) return undefined;
   if (text.length < LONG_TEXT) return Buffer.from(before + text + after, 'utf8');
   return join(before, text, after, allocate);
+}
+
+function newMemory(bytes: number): Buffer {
+  return Buffer.allocUnsafeSlow(bytes);
 }
 
 /** In UTF-8. The text is written by itself: put together with others it would be copied once more. */

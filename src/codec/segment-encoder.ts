@@ -34,20 +34,32 @@ export class SegmentEncoder {
    * @returns exactly the frame's bytes, which nobody else writes to before they have {@link left}
    */
   encode(segment: SegmentBody, epoch: number, ageMs: number): Uint8Array {
+    const bytes = this.#allocate(segment, this.bytesOf(segment));
+    this.writeTo(bytes, 0, segment, epoch, ageMs);
+    return bytes;
+  }
+
+  /** Length of the frame of a segment. */
+  bytesOf({ messageBytes, payload }: SegmentBody): number {
+    return segmentOverhead(this.#isAsking, messageBytes !== undefined) + payload.length;
+  }
+
+  /** As {@link encode}, into memory of somebody else. */
+  writeTo(target: Buffer, at: number, segment: SegmentBody, epoch: number, ageMs: number): void {
     const { seq, messageBytes, payload } = segment;
     const head = this.#head;
-    const isAsking = head.length > HEAD_BYTES;
-    const overhead = segmentOverhead(isAsking, messageBytes !== undefined);
-    const bytes = this.#allocate(segment, overhead + payload.length);
-    bytes.set(head);
-    bytes[FLAGS_AT] = flagsOfSegment(segment);
-    bytes.writeUInt32BE(epoch, EPOCH_AT);
-    let at = head.length;
-    if (isAsking) at = bytes.writeUInt32BE(Math.min(Math.max(0, ageMs), 0xffffffff), at);
-    at = bytes.writeUInt32BE(seq, at);
-    if (messageBytes !== undefined) at = bytes.writeUInt32BE(messageBytes, at);
-    bytes.set(payload, at);
-    return bytes;
+    target.set(head, at);
+    target[at + FLAGS_AT] = flagsOfSegment(segment);
+    target.writeUInt32BE(epoch, at + EPOCH_AT);
+    let next = at + head.length;
+    if (this.#isAsking) next = target.writeUInt32BE(Math.min(Math.max(0, ageMs), 0xffffffff), next);
+    next = target.writeUInt32BE(seq, next);
+    if (messageBytes !== undefined) next = target.writeUInt32BE(messageBytes, next);
+    target.set(payload, next);
+  }
+
+  get #isAsking(): boolean {
+    return this.#head.length > HEAD_BYTES;
   }
 
   /** Nobody reads the bytes of a frame any more. */

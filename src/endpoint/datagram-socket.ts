@@ -11,10 +11,21 @@ export interface ReceivedDatagram {
   readonly isTruncated?: boolean;
 }
 
+/** Bytes that nobody has written yet. */
+export interface LazyBytes {
+  readonly length: number;
+  /** Writes all of them. */
+  writeTo(target: Buffer, at: number): void;
+  /** They, in memory of their own. */
+  toBytes(): Uint8Array;
+}
+
 /** A datagram on its way to the kernel. */
 export interface OutgoingDatagram {
   /** The payload, 0 to 65507 bytes; must not change until `done` is called. */
   readonly data: Uint8Array;
+  /** Writes what `data` would be, and is not read then: only where the socket {@link DatagramSocket.wantsLazyBytes}. */
+  readonly lazy?: LazyBytes | undefined;
   readonly peer: PeerAddress;
   /** Called exactly once, also when the socket closes first. @param error missing when the kernel has it */
   done(error?: Error): void;
@@ -37,6 +48,8 @@ export interface DatagramSocket {
   readonly driver: string;
   /** Why it is this one, where a faster one might be expected. */
   readonly driverReason?: string;
+  /** Whether it has memory of its own to write datagrams into, so that they need none before. */
+  readonly wantsLazyBytes?: boolean;
 
   /**
    * Opens the socket. Called once, before anything else.

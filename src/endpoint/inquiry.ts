@@ -67,6 +67,8 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink, AskedReque
   #isOver = false;
   #hasLeft = false;
   #upstream: OutgoingRun | undefined;
+  /** There was no upstream before that one. */
+  #isSentOnce = false;
   #downstream: IncomingRun | undefined;
   /** How often the peer has taken nothing before our address was proven. */
   #refusals = 0;
@@ -277,6 +279,7 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink, AskedReque
     this.#stamp(parts.scheduler.now());
     this.#hasLeft = true;
     const name = { id, client: parts.client, peer: this.peer, passage };
+    this.#isSentOnce = this.#upstream === undefined;
     this.#upstream = new OutgoingRun(parts, this.path, name, bytes.length, (nowMs) =>
       this.#onUpstreamDone(nowMs),
     );
@@ -359,7 +362,9 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink, AskedReque
     this.owner.parts.deadlines.cancel(this);
     this.#closeUpstream(nowMs);
     // Not before, although it has arrived: a server that begins a new life is sent it again.
-    this.owner.parts.memory.giveBack(this.message.bytes);
+    if (this.#isSentOnce && this.#upstream?.isReadLater === false) {
+      this.owner.parts.memory.giveBack(this.message.bytes);
+    }
     this.#downstream?.close();
     this.owner.onOver(this);
     this.#leavePlace();

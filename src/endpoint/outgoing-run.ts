@@ -5,10 +5,12 @@ import type { DeliveryRoom } from '../exchange/delivery-budget.js';
 import type { Blocked, PeerPath } from '../exchange/peer-path.js';
 import { SegmentSender } from '../exchange/segment-sender.js';
 import type { Acknowledgement, MessageFate, Segment } from '../exchange/segment.js';
+import type { LazyBytes } from './datagram-socket.js';
 import { Timed } from './deadlines.js';
-import { EndpointClosedError } from './endpoint.errors.js';
+import { EndpointClosedError, NobodyWaitsError } from './endpoint.errors.js';
 import type { ExchangeParts } from './exchange-parts.js';
 import type { Passage } from './passage.js';
+import type { Scheduler } from './scheduler.js';
 import type { Fate } from './uplink.js';
 
 /** Which run it is, as its frames say. */
@@ -122,11 +124,22 @@ export class OutgoingRun extends Timed implements Blocked {
     return this.#sender.isAllHandedOut;
   }
 
-  /** A segment has left, or will never. */
-  onSegmentFate(segment: Segment, data: Uint8Array, error: Error | undefined, nowMs: number): void {
+  /** Whether a segment that waits in our own queue should still leave. */
+  isWanted(segment: Segment): boolean {
+    return !this.#isOver && this.#sender.isWanted(segment);
+  }
+
+  /** A segment has left, or will never. @param data its bytes, where they were made before it left */
+  onSegmentFate(
+    segment: Segment,
+    data: Uint8Array | undefined,
+    error: Error | undefined,
+    nowMs: number,
+  ): void {
     if (this.#isOver) return;
-    this.#encoder.left(data);
+    if (data !== undefined) this.#encoder.left(data);
     if (error === undefined) this.#sender.onLeft(segment, nowMs);
+    else if (error instanceof NobodyWaitsError) this.#sender.onUnwanted(segment, nowMs);
     else if (error instanceof EndpointClosedError) return this.close(nowMs);
     else this.#sender.onDropped(segment, nowMs);
     this.#aim();
@@ -134,6 +147,11 @@ export class OutgoingRun extends Timed implements Blocked {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Whether bytes of its messages may still be read, although it is over. */
+  get isReadLater(): boolean {
+    return this.#sender.isReadLater;
   }
 
   #pump(): void {
@@ -165,10 +183,11 @@ export class OutgoingRun extends Timed implements Blocked {
     // What was sent before anything was known of the server may have reached any life of it.
     if (this.#epoch === 0) this.#epoch = segment.isCopy ? path.firstEpoch : path.epoch;
     const ageMs = isAsking && segment.isCopy ? Math.ceil(nowMs - firstSentMs) : 0;
-    const data = this.#encoder.encode(segment, isAsking ? this.#epoch : parts.epoch, ageMs);
-    const fate = new SegmentFate(this, segment, data, parts);
-    if (isAsking) parts.endpoint.post(data, name.peer, fate, name.passage);
-    else parts.endpoint.answer(data, name.peer, fate, name.passage);
+    const epoch = isAsking ? this.#epoch : parts.epoch;
+    const outgoing = new OutgoingSegment(this, segment, this.#encoder, epoch, ageMs, parts.scheduler);
+    const data = parts.endpoint.wantsLazyBytes ? outgoing : outgoing.toBytes();
+    if (isAsking) parts.endpoint.post(data, name.peer, outgoing, name.passage);
+    else parts.endpoint.answer(data, name.peer, outgoing, name.passage);
   }
 
   #finish(nowMs: number): void {
@@ -184,23 +203,39 @@ export class OutgoingRun extends Timed implements Blocked {
   }
 }
 
-class SegmentFate implements Fate {
+/** A segment on its way through our own queue. */
+class OutgoingSegment implements Fate, LazyBytes {
+  readonly length: number;
+  #data: Uint8Array | undefined;
+
   constructor(
     private readonly run: OutgoingRun,
     private readonly segment: Segment,
-    private readonly data: Uint8Array,
-    private readonly parts: ExchangeParts,
-  ) {}
+    private readonly encoder: SegmentEncoder,
+    private readonly epoch: number,
+    private readonly ageMs: number,
+    private readonly clock: Pick<Scheduler, 'now'>,
+  ) {
+    this.length = encoder.bytesOf(segment);
+  }
+
+  writeTo(target: Buffer, at: number): void {
+    this.encoder.writeTo(target, at, this.segment, this.epoch, this.ageMs);
+  }
+
+  toBytes(): Uint8Array {
+    return (this.#data ??= this.encoder.encode(this.segment, this.epoch, this.ageMs));
+  }
 
   leaving(): boolean {
-    return !this.run.isOver;
+    return this.run.isWanted(this.segment);
   }
 
   left(nowMs: number): void {
-    this.run.onSegmentFate(this.segment, this.data, undefined, nowMs);
+    this.run.onSegmentFate(this.segment, this.#data, undefined, nowMs);
   }
 
   dropped(error: Error): void {
-    this.run.onSegmentFate(this.segment, this.data, error, this.parts.scheduler.now());
+    this.run.onSegmentFate(this.segment, this.#data, error, this.clock.now());
   }
 }

@@ -2,7 +2,7 @@ import type { PeerAddress } from '../common/peer-address.js';
 import { CONTROL_RANK, DEFAULT_RANK } from '../common/traffic-class.js';
 import type { BoundAddress, EndpointStats } from '../telemetry/stats.js';
 import { AddressValidation } from './address-validation.js';
-import type { DatagramSocket, DatagramSocketEvents } from './datagram-socket.js';
+import type { DatagramSocket, DatagramSocketEvents, LazyBytes } from './datagram-socket.js';
 import { Downlink, type InboundDatagram } from './downlink.js';
 import type { EndpointEvents } from './endpoint.events.js';
 import {
@@ -177,7 +177,12 @@ export class UdpEndpoint {
   }
 
   /** As {@link send}, for a bound endpoint and without a promise. Never throws; `fate` tells. */
-  post(data: Uint8Array, peer: PeerAddress, fate?: Fate, passage: Passage = USUAL_PASSAGE): Outbound {
+  post(
+    data: Uint8Array | LazyBytes,
+    peer: PeerAddress,
+    fate?: Fate,
+    passage: Passage = USUAL_PASSAGE,
+  ): Outbound {
     return this.#uplink.post(data, peer, fate, passage);
   }
 
@@ -185,7 +190,12 @@ export class UdpEndpoint {
    * As {@link post}, for what answers a datagram: an address that has not proved itself is sent no more than a few
    * times what it has sent, and what goes there has no part in the class of control.
    */
-  answer(data: Uint8Array, peer: PeerAddress, fate?: Fate, passage: Passage = USUAL_PASSAGE): void {
+  answer(
+    data: Uint8Array | LazyBytes,
+    peer: PeerAddress,
+    fate?: Fate,
+    passage: Passage = USUAL_PASSAGE,
+  ): void {
     if (!this.validation.tryAnswer(peer, data.length))
       return this.#uplink.withhold(data, peer, fate, passage);
     const isOrdinary = passage.rank !== CONTROL_RANK || this.validation.isProven(peer);
@@ -228,6 +238,11 @@ export class UdpEndpoint {
   /** Where the socket is bound; `undefined` before. */
   get address(): BoundAddress | undefined {
     return this.#address;
+  }
+
+  /** Whether datagrams should be written when they leave. */
+  get wantsLazyBytes(): boolean {
+    return this.#socket?.wantsLazyBytes === true;
   }
 
   get maxDatagramSize(): number {

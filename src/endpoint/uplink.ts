@@ -6,7 +6,7 @@ import { FairShaper, type Verdict } from '../shaping/fair-shaper.js';
 import type { HandlerLimit } from '../shaping/limit.js';
 import { Shaped, UNQUEUED } from '../shaping/shaped.js';
 import { DirectionFigures } from '../telemetry/direction-figures.js';
-import type { OutgoingDatagram } from './datagram-socket.js';
+import type { LazyBytes, OutgoingDatagram } from './datagram-socket.js';
 import {
   DatagramDroppedError,
   EndpointClosedError,
@@ -98,7 +98,7 @@ export class Uplink {
    *
    * @returns what {@link withdraw} takes
    */
-  post(data: Uint8Array, peer: PeerAddress, fate: Fate | undefined, passage: Passage): Outbound {
+  post(data: Uint8Array | LazyBytes, peer: PeerAddress, fate: Fate | undefined, passage: Passage): Outbound {
     const bytes = this.options.costOf(data.length, peer.family);
     const outbound = new Outbound(data, peer, bytes, fate, passage, this.#onDone);
     if (this.#isClosed) this.#abandon(outbound);
@@ -110,7 +110,7 @@ export class Uplink {
   }
 
   /** Counts a datagram that may not go to an address that has not proved itself, and tells its fate. */
-  withhold(data: Uint8Array, peer: PeerAddress, fate: Fate | undefined, passage: Passage): void {
+  withhold(data: Uint8Array | LazyBytes, peer: PeerAddress, fate: Fate | undefined, passage: Passage): void {
     const bytes = this.options.costOf(data.length, peer.family);
     this.#losses.count(new Outbound(data, peer, bytes, fate, passage, this.#onDone), 'amplification');
     fate?.dropped(new UnprovenAddressError(peer, data.length));
@@ -231,10 +231,10 @@ export class Uplink {
     this.#tellIfDrained();
   }
 
-  #refusalOf({ peer, data, bytes }: Outbound, reason: RefusalReason): Error {
+  #refusalOf({ peer, length, bytes }: Outbound, reason: RefusalReason): Error {
     switch (reason) {
       case 'too-large':
-        return new MessageTooLargeError(data.length, this.options.maxDatagramSize);
+        return new MessageTooLargeError(length, this.options.maxDatagramSize);
       case 'expired':
         return new QueueTimeoutError(peer, this.#shaper.queuedBytes, this.options.queue.maxAgeMs);
       case 'unwanted':
@@ -289,9 +289,12 @@ export class Outbound extends Shaped implements Retryable {
   override readonly limit: HandlerLimit | undefined;
   override readonly isUrgent: boolean;
   refusals = 0;
+  readonly length: number;
+  readonly lazy: LazyBytes | undefined;
+  readonly #data: Uint8Array | undefined;
 
   constructor(
-    readonly data: Uint8Array,
+    data: Uint8Array | LazyBytes,
     override readonly peer: PeerAddress,
     override readonly bytes: number,
     readonly fate: Fate | undefined,
@@ -299,9 +302,16 @@ export class Outbound extends Shaped implements Retryable {
     private readonly onDone: (outbound: Outbound, error: Error | undefined) => void,
   ) {
     super();
+    this.length = data.length;
+    if ('writeTo' in data) this.lazy = data;
+    else this.#data = data;
     this.rank = passage.rank;
     this.limit = passage.limit;
     this.isUrgent = passage.isUrgent && data.length <= MAX_URGENT_BYTES;
+  }
+
+  get data(): Uint8Array {
+    return this.#data ?? (this.lazy as LazyBytes).toBytes();
   }
 
   override isWanted(nowMs: number): boolean {

@@ -12,8 +12,8 @@ export interface DeliveryLimits {
 export interface DeliveryRoom {
   /** @returns false when the bytes would be too many: they are not counted */
   tryTake(bytes: number): boolean;
-  /** @param message nobody reads it any more: its memory is used again, if it is of ours */
-  giveBack(bytes: number, message: Uint8Array): void;
+  /** @param message set when nobody reads it any more: its memory is used again */
+  giveBack(bytes: number, message: Uint8Array | undefined): void;
 }
 
 /** Keeps what large replies and streams take until they have arrived within bounds, per peer and in all. */
@@ -31,7 +31,7 @@ export class DeliveryBudget {
       tryTake: (bytes) => this.#tryTake(path, bytes),
       giveBack: (bytes, message) => {
         this.#take(path, -bytes);
-        this.memory.giveBack(message);
+        if (message !== undefined) this.memory.giveBack(message);
       },
     };
   }

@@ -1,6 +1,7 @@
 import { Fifo } from '../common/fifo.js';
 import type { CongestionWindow } from './congestion-window.js';
 import type { DeliveryRoom } from './delivery-budget.js';
+import { HeldMessages } from './held-messages.js';
 import { MessageCutter, type Piece } from './message-cutter.js';
 import type { RttEstimator } from './rtt-estimator.js';
 import { WHOLE_RUN, type Acknowledgement, type MessageFate, type Segment } from './segment.js';
@@ -49,18 +50,18 @@ export class SegmentSender {
   #holdUntilMs = 0;
   #wasIdle = true;
   #isEnded = false;
-  /** What of the room each message takes, until all before its end and itself have arrived: it is one array. */
-  readonly #held = new Fifo<HeldMessage>();
+  readonly #held: HeldMessages;
 
   constructor(
     private readonly rtt: RttEstimator,
     private readonly congestion: CongestionWindow,
     private readonly limits: SegmentSenderLimits,
     /** Shared with other runs; without it `bufferBytes` alone counts. */
-    private readonly room?: DeliveryRoom,
+    room?: DeliveryRoom,
   ) {
     this.#windowEnd = limits.initialWindow ?? INITIAL_WINDOW;
     this.#cutter = new MessageCutter(limits.segmentBytes);
+    this.#held = new HeldMessages(room);
   }
 
   /**
@@ -109,9 +110,17 @@ export class SegmentSender {
       outgoing.state = 'underWay';
       outgoing.leftMs = nowMs;
     }
-    const { fate } = outgoing;
-    outgoing.fate = undefined;
-    fate?.left(nowMs);
+    tellOfLeaving(outgoing, nowMs);
+  }
+
+  /** Whether a segment that waits in our own queue should leave it: a copy may have arrived meanwhile. */
+  isWanted(segment: Segment): boolean {
+    return (segment as Outgoing).state === 'queued';
+  }
+
+  /** A segment has not left, for it is not wanted. */
+  onUnwanted(segment: Segment, nowMs: number): void {
+    tellOfLeaving(segment as Outgoing, nowMs);
   }
 
   /** Our own queue or the kernel refused a segment: it waits a while, then tries again. */
@@ -184,6 +193,7 @@ export class SegmentSender {
       if (segment?.state === 'queued' || segment?.state === 'underWay') {
         this.congestion.onGone(segment.payload.length);
       }
+      if (segment?.state === 'queued') this.#held.readLater(segment.seq);
       if (segment?.fate !== undefined) fates.push(segment.fate);
     }
     fates.push(...this.#cutter.clear());
@@ -193,7 +203,7 @@ export class SegmentSender {
     this.#bufferedSegments = 0;
     this.#lossMs = Infinity;
     this.#isEnded = true;
-    this.#letGo(Infinity);
+    this.#held.letGo(Infinity);
     this.#baseSeq = this.#newSeq;
     this.#originSeq = this.#newSeq;
     this.#endSeq = this.#newSeq;
@@ -216,6 +226,11 @@ export class SegmentSender {
     return this.#isEnded && this.isIdle;
   }
 
+  /** Whether bytes of messages that have arrived, or are given up, may still be read. */
+  get isReadLater(): boolean {
+    return this.#held.isReadLater;
+  }
+
   /** Bytes of messages that are not acknowledged yet. */
   get bufferedBytes(): number {
     return this.#bufferedBytes;
@@ -228,20 +243,9 @@ export class SegmentSender {
 
   /** @returns false when there is no room for a message */
   #hold(message: Uint8Array): boolean {
-    if (this.room === undefined) return true;
     const segments = this.#cutter.piecesOf(message.length);
     const bytes = message.length + segments * SEGMENT_COST_BYTES;
-    if (!this.room.tryTake(bytes)) return false;
-    this.#held.push({ lastSeq: this.#endSeq + segments - 1, bytes, message });
-    return true;
-  }
-
-  /** Gives back what messages before a segment have taken. */
-  #letGo(seq: number): void {
-    for (let head = this.#held.peek(); head !== undefined && head.lastSeq < seq; head = this.#held.peek()) {
-      this.#held.shift();
-      this.room?.giveBack(head.bytes, head.message);
-    }
+    return this.#held.tryHold(message, this.#endSeq + segments - 1, bytes);
   }
 
   #handOut(segment: Outgoing, nowMs: number, isProbe: boolean): Outgoing {
@@ -313,6 +317,7 @@ export class SegmentSender {
     const segment = index < 0 || seq >= this.#newSeq ? undefined : this.#segments[index];
     if (segment === undefined) return;
     this.#segments[index] = undefined;
+    if (segment.state === 'queued') this.#held.readLater(seq);
     this.#bufferedBytes -= segment.payload.length;
     this.#bufferedSegments--;
     if (segment.state !== 'lost') round.ackedBytes += segment.payload.length;
@@ -332,7 +337,7 @@ export class SegmentSender {
 
   #advanceBase(): void {
     while (this.#baseSeq < this.#newSeq && this.#first === undefined) this.#baseSeq++;
-    this.#letGo(this.#baseSeq);
+    this.#held.letGo(this.#baseSeq);
     const passed = this.#baseSeq - this.#originSeq;
     if (passed < COMPACT_AT || 2 * passed < this.#segments.length) return;
     this.#segments = this.#segments.slice(passed);
@@ -378,6 +383,12 @@ export class SegmentSender {
   }
 }
 
+function tellOfLeaving(segment: Outgoing, nowMs: number): void {
+  const { fate } = segment;
+  segment.fate = undefined;
+  fate?.left(nowMs);
+}
+
 interface Outgoing extends Segment, Piece {
   state: 'new' | 'queued' | 'underWay' | 'lost' | 'acknowledged';
   /** Its place among all that was handed out; a segment that is sent again gets a new one. */
@@ -388,13 +399,6 @@ interface Outgoing extends Segment, Piece {
   copies: number;
   isCopy: boolean;
   fate: MessageFate | undefined;
-}
-
-/** What takes room. */
-interface HeldMessage {
-  readonly message: Uint8Array;
-  readonly lastSeq: number;
-  readonly bytes: number;
 }
 
 /** What one acknowledgement brought. */

@@ -62,6 +62,27 @@ export const SOCKET_CHECKS: readonly SocketCheck[] = [
     }
   }),
 
+  check('carries what is written when it leaves, whole and in order', async (lab) => {
+    const [from, to] = [await lab.open(), await lab.open()];
+    const sizes = [0, 1, 1232, 1232, 1232, 7, 40_000, 1232];
+    let left = 0;
+    const batch = sizes.map((bytes, nth) => {
+      const data = numbered(bytes, nth);
+      const writeTo = (target: Buffer, at: number): void => target.set(data, at);
+      const lazy = { length: bytes, writeTo, toBytes: () => data };
+      // Between such that are written already.
+      return { data, lazy: nth % 3 === 2 ? undefined : lazy, peer: to.peer, done: () => void left++ };
+    });
+    from.socket.send(batch);
+    await to.receives(sizes.length);
+    assert.deepEqual(
+      to.received.map(({ data }) => data),
+      sizes.map(numbered),
+    );
+    while (left < sizes.length) await nextTurn();
+    assert.equal(left, sizes.length);
+  }),
+
   check('tells each datagram of a batch its fate, once and in order', async (lab) => {
     const { socket, peer, receives } = await lab.open();
     const told: string[] = [];

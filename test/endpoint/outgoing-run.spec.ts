@@ -2,7 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { decodeFrame } from '../../src/codec/frame-codec.js';
 import type { SegmentFrame } from '../../src/codec/frame.js';
 import { PeerAddress } from '../../src/common/peer-address.js';
+import type { LazyBytes } from '../../src/endpoint/datagram-socket.js';
 import { Deadlines } from '../../src/endpoint/deadlines.js';
+import { NobodyWaitsError } from '../../src/endpoint/endpoint.errors.js';
 import type { ExchangeParts } from '../../src/endpoint/exchange-parts.js';
 import { OutgoingRun } from '../../src/endpoint/outgoing-run.js';
 import { USUAL_PASSAGE } from '../../src/endpoint/passage.js';
@@ -41,18 +43,60 @@ describe('OutgoingRun', () => {
     }
     expect([sent.length, buffers.size]).toEqual([200, 1]);
   });
+
+  it('does not send what has arrived while a copy of it waited, and goes on with the rest', async () => {
+    const { clock, run, sent, fates } = setUp({ isLate: true });
+    run.push(Buffer.alloc(3 * SEGMENT_BYTES), false);
+    const [first, ...others] = fates.splice(0);
+    for (const fate of others) fate.left(clock.now());
+    expect(first?.leaving?.(clock.now())).toBe(true);
+    await clock.advance(1);
+    run.acknowledge({ next: 3, window: 200, bitmap: new Uint8Array(0) }, clock.now());
+    expect(first?.leaving?.(clock.now())).toBe(false);
+    first?.dropped(new NobodyWaitsError(PeerAddress.of('10.0.0.1', 1)));
+    run.push(Buffer.alloc(10), true);
+    expect(sent.map(({ seq }) => seq)).toEqual([0, 1, 2, 3]);
+    expect(run.isReadLater).toBe(true);
+  });
+
+  it('writes segments when they leave, where the socket has room for them', async () => {
+    const { clock, run, fates, lazies } = setUp({ isLate: true, wantsLazyBytes: true });
+    const message = Buffer.alloc(2 * SEGMENT_BYTES, 'a');
+    run.push(message, true);
+    // Longer than it waits, to see that nothing was written.
+    message.fill('b');
+    const target = Buffer.alloc(2000);
+    const frames = lazies.map((lazy) => {
+      lazy.writeTo(target, 7);
+      return decodeFrame(Buffer.from(target.subarray(7, 7 + lazy.length))) as SegmentFrame;
+    });
+    expect(frames.map(({ seq, payload }) => [seq, payload[0], payload.length])).toEqual([
+      [0, 98, SEGMENT_BYTES],
+      [1, 98, SEGMENT_BYTES],
+    ]);
+    expect(lazies.map((lazy) => decodeFrame(lazy.toBytes()))).toEqual(frames);
+    for (const fate of fates) fate.left(clock.now());
+    run.acknowledge({ next: 0xffffffff, window: 0, bitmap: new Uint8Array(0) }, clock.now());
+    expect([run.isOver, run.isReadLater]).toEqual([true, false]);
+  });
 });
 
-function setUp() {
+/** @param isLate fates are told by the test */
+function setUp({ isLate = false, wantsLazyBytes = false } = {}) {
   const clock = new ManualClock();
   const sent: SegmentFrame[] = [];
+  const fates: Fate[] = [];
+  const lazies: LazyBytes[] = [];
   const buffers = new Set<ArrayBufferLike>();
   const endpoint = {
     maxDatagramSize: DATAGRAM_BYTES,
-    post(data: Uint8Array, _peer: PeerAddress, fate: Fate) {
+    wantsLazyBytes,
+    post(data: Uint8Array | LazyBytes, _peer: PeerAddress, fate: Fate) {
+      fates.push(fate);
+      if ('writeTo' in data) return void lazies.push(data);
       sent.push(decodeFrame(data) as SegmentFrame);
       buffers.add(data.buffer);
-      fate.left(clock.now());
+      if (!isLate) fate.left(clock.now());
     },
   };
   const counts = { segmentsSent: 0, segmentsRetransmitted: 0 };
@@ -63,7 +107,7 @@ function setUp() {
   const peer = PeerAddress.of('10.0.0.1', 1);
   const name = { id: '0123456789abcdef', client: 'fedcba9876543210', peer, passage: USUAL_PASSAGE };
   const run = new OutgoingRun(parts as unknown as ExchangeParts, path, name, 1_000_000, () => undefined);
-  return { clock, run, path, sent, buffers };
+  return { clock, run, path, sent, fates, lazies, buffers };
 }
 
 const DATAGRAM_BYTES = 1032;

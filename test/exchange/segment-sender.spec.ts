@@ -59,6 +59,82 @@ describe('SegmentSender', () => {
     expect([budget.bytes, path.undeliveredBytes]).toEqual([700, 0]);
   });
 
+  describe('gives a message back', () => {
+    const withRoom = () => {
+      const arrived: (string | undefined)[] = [];
+      const room = {
+        tryTake: () => true,
+        giveBack: (_bytes: number, message: Uint8Array | undefined) =>
+          void arrived.push(message === undefined ? undefined : Buffer.from(message).toString()),
+      };
+      const limits = { segmentBytes: 2, bufferBytes: 1e6 };
+      const sender = new SegmentSender(new RttEstimator(), new CongestionWindow(1000), limits, room);
+      const push = (text: string, isEnd = false): boolean => sender.push(Buffer.from(text), isEnd);
+      return { sender, push, arrived };
+    };
+
+    it('when all of it has arrived', () => {
+      const { sender, push, arrived } = withRoom();
+      push('abc');
+      push('de');
+      takeAll(sender, 0);
+      sender.onAcknowledged(ack(1), 1);
+      expect(arrived).toEqual([]);
+      sender.onAcknowledged(ack(3), 1);
+      expect(arrived).toEqual(['abc', 'de']);
+      expect(sender.isReadLater).toBe(false);
+    });
+
+    it('without its bytes when a piece of it is acknowledged before it has left', () => {
+      const { sender, push, arrived } = withRoom();
+      push('abc');
+      push('de');
+      push('f');
+      const [first, ...others] = Array.from({ length: 4 }, () => sender.take(0) as Segment);
+      for (const segment of others) sender.onLeft(segment, 0);
+      expect(sender.isWanted(first as Segment)).toBe(true);
+      sender.onAcknowledged(ack(4), 1);
+      expect(sender.isWanted(first as Segment)).toBe(false);
+      expect(arrived).toEqual([undefined, 'de', 'f']);
+    });
+
+    it('without its bytes when it is given up while a piece waits to leave', () => {
+      const { sender, push, arrived } = withRoom();
+      push('ab');
+      push('cd');
+      push('ef');
+      sender.onLeft(sender.take(0) as Segment, 0);
+      sender.take(0);
+      sender.close(1);
+      expect(arrived).toEqual(['ab', undefined, 'ef']);
+    });
+
+    it('and says whether one that takes no room may be read', () => {
+      const { sender } = setUp();
+      sender.push(Buffer.alloc(20), true);
+      sender.onLeft(sender.take(0) as Segment, 0);
+      sender.take(0);
+      expect(sender.isReadLater).toBe(false);
+      sender.close(1);
+      expect(sender.isReadLater).toBe(true);
+    });
+  });
+
+  it('tells whoever waits for one that is not wanted, once', () => {
+    const { sender } = setUp();
+    const told: number[] = [];
+    sender.push(Buffer.alloc(10), false, { left: (nowMs) => void told.push(nowMs) });
+    const segment = sender.take(0) as Segment;
+    // Of one who claims to have what has not left.
+    sender.onAcknowledged(ack(1), 1);
+    expect(told).toEqual([]);
+    sender.onUnwanted(segment, 2);
+    sender.onUnwanted(segment, 3);
+    expect(told).toEqual([2]);
+    sender.push(Buffer.alloc(10), false);
+    expect(sender.take(3)).toMatchObject({ seq: 1 });
+  });
+
   it('cuts messages into segments that say where messages begin, how long they are, and where the run ends', () => {
     const { sender } = setUp();
     sender.push(new Uint8Array(25), false);

@@ -25,6 +25,7 @@ import type { ThreadMemory } from './thread-memory.js';
  */
 export class BatchDatagramSocket implements DatagramSocket {
   readonly driver = 'batch';
+  readonly wantsLazyBytes = true;
   readonly #descriptor: Descriptor;
   readonly #sender: BatchSender;
   readonly #receiver: BatchReceiver;

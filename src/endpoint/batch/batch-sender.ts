@@ -109,10 +109,11 @@ export class BatchSender {
         this.#mostMessages = Math.max(1, Math.min(SLOTS, 2 * message));
         return next;
       }
-      const { data, peer } = datagrams[next] as OutgoingDatagram;
+      const failed = datagrams[next] as OutgoingDatagram;
+      const { peer } = failed;
       const run = this.#counts[message++] as number;
       if (run > 1 && MAY_NOT_CUT.has(errno)) {
-        this.#trial = { size: data.length, errno, left: run };
+        this.#trial = { size: sizeOf(failed), errno, left: run };
         return next;
       }
       if (this.#trial !== undefined && --this.#trial.left === 0) this.#trial = undefined;
@@ -145,20 +146,19 @@ export class BatchSender {
       const begin = messages * slab.slotStep;
       let at = begin;
       for (const end = next + count; next < end; next++) {
-        const { data } = datagrams[next] as OutgoingDatagram;
-        slab.payloads.set(data, at);
-        at += data.length;
+        at += writeTo(slab.payloads, at, datagrams[next] as OutgoingDatagram);
       }
       this.#counts[messages] = count;
-      slab.address(messages, this.#nameBytes, at - begin, count > 1 ? head.data.length : 0);
+      slab.address(messages, this.#nameBytes, at - begin, count > 1 ? sizeOf(head) : 0);
     }
     return messages;
   }
 
   /** Writes to whom a message goes. @returns why it cannot be sent at all */
-  #problemWith({ data, peer }: OutgoingDatagram, message: number): SystemError | undefined {
+  #problemWith(datagram: OutgoingDatagram, message: number): SystemError | undefined {
     const { peers, slab } = this.parts;
-    if (data.length > slab.slotBytes) return new SystemError('sendmmsg', EMSGSIZE, peer.key);
+    const { peer } = datagram;
+    if (sizeOf(datagram) > slab.slotBytes) return new SystemError('sendmmsg', EMSGSIZE, peer.key);
     this.#nameBytes = 0;
     if (this.isConnected) return undefined;
     try {
@@ -171,16 +171,18 @@ export class BatchSender {
 
   /** How many datagrams from here on can be one message: of one size, the last perhaps smaller, to one peer. */
   #runLength(datagrams: readonly OutgoingDatagram[], first: number): number {
-    const { data, peer } = datagrams[first] as OutgoingDatagram;
-    const size = data.length;
+    const head = datagrams[first] as OutgoingDatagram;
+    const { peer } = head;
+    const size = sizeOf(head);
     if (size === 0 || size > this.#largestSegment || this.#trial !== undefined) return 1;
     const most = Math.min(MAX_SEGMENTS, Math.floor(LARGEST_RUN_BYTES / size), datagrams.length - first);
     let count = 1;
     while (count < most) {
       const next = datagrams[first + count] as OutgoingDatagram;
-      if (next.peer !== peer || next.data.length > size || next.data.length === 0) break;
+      const nextSize = sizeOf(next);
+      if (next.peer !== peer || nextSize > size || nextSize === 0) break;
       count++;
-      if (next.data.length < size) break;
+      if (nextSize < size) break;
     }
     return count;
   }
@@ -204,6 +206,18 @@ export class BatchSender {
     while (next < datagrams.length && fates[next] !== undefined) next++;
     return next;
   }
+}
+
+function sizeOf(datagram: OutgoingDatagram): number {
+  return (datagram.lazy ?? datagram.data).length;
+}
+
+/** Writes a datagram into the slab. @returns its length */
+function writeTo(target: Buffer, at: number, datagram: OutgoingDatagram): number {
+  const { lazy } = datagram;
+  if (lazy === undefined) target.set(datagram.data, at);
+  else lazy.writeTo(target, at);
+  return sizeOf(datagram);
 }
 
 const { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE } = constants.errno;

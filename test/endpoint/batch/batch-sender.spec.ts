@@ -6,6 +6,7 @@ import type { Descriptor } from '../../../src/endpoint/batch/descriptor.js';
 import { AF_INET } from '../../../src/endpoint/batch/linux.js';
 import { MessageSlab } from '../../../src/endpoint/batch/message-slab.js';
 import { AddressBook } from '../../../src/endpoint/batch/address-book.js';
+import type { OutgoingDatagram } from '../../../src/endpoint/datagram-socket.js';
 import { errnoOf } from '../../../src/endpoint/endpoint.errors.js';
 import { FakeKernel, type Reply } from './fake-kernel.js';
 
@@ -104,6 +105,30 @@ describe('BatchSender', () => {
       told: ['a left', 'b left', 'c left', 'd left'],
       isFull: false,
     });
+  });
+
+  it('writes what nobody has written yet, with others and by itself, and again where there was no room', () => {
+    const answers: Reply[] = [() => 1, () => -EAGAIN];
+    const { sender, kernel, told } = setUp((messages) => answers.shift()?.(messages) ?? messages.length);
+    sender.add([
+      lazy(told, 'aa', peer(1)),
+      outgoing(told, 'bb', peer(1)),
+      lazy(told, 'c', peer(1)),
+      lazy(told, '', peer(2)),
+      lazy(told, 'x'.repeat(65_537), peer(2)),
+      lazy(told, 'dd', peer(1)),
+    ]);
+    sender.flush();
+    expect(told).toEqual(['aa left', 'bb left', 'c left']);
+    sender.flush();
+    expect(kernel.calls.flat()).toEqual([
+      { to: '1:7001', payload: 'aabbc', segment: 2 },
+      whole('', 2),
+      whole('', 2),
+      whole('', 2),
+      whole('dd', 1),
+    ]);
+    expect(told.slice(3).map((fate) => fate.slice(-8))).toEqual([' left', 'EMSGSIZE', 'dd left']);
   });
 
   it('tells of those that cannot be written, and sends the others', () => {
@@ -253,6 +278,23 @@ function peer(number: number): PeerAddress {
 
 function whole(payload: string, to: number) {
   return { to: `${to}:${7000 + to}`, payload, segment: 0 };
+}
+
+/** As {@link outgoing}; its bytes are not to be made. */
+function lazy(told: string[], text: string, to: PeerAddress): OutgoingDatagram {
+  const { peer, done } = outgoing(told, text, to);
+  const writeTo = (target: Buffer, at: number): void => void target.write(text, at);
+  const toBytes = (): never => {
+    throw new Error('made');
+  };
+  return {
+    get data() {
+      return toBytes();
+    },
+    lazy: { length: text.length, writeTo, toBytes },
+    peer,
+    done,
+  };
 }
 
 function outgoing(told: string[], text: string, to: PeerAddress) {

@@ -1,3 +1,4 @@
+import { BinaryHeap, type HeapEntry } from '../common/binary-heap.js';
 import type { Scheduler } from '../endpoint/scheduler.js';
 
 /**
@@ -12,7 +13,8 @@ import type { Scheduler } from '../endpoint/scheduler.js';
  */
 export class ManualClock implements Scheduler {
   readonly timeOrigin = 0;
-  readonly #timers = new Set<Timer>();
+  readonly #timers = new BinaryHeap<Timer>(isBefore);
+  #timersSet = 0;
   #soon: (() => void)[] = [];
   #nowMs: number;
 
@@ -28,9 +30,9 @@ export class ManualClock implements Scheduler {
     if (!(delayMs >= 0 && delayMs < Infinity)) {
       throw new RangeError(`a delay must be 0 or more and finite, got ${delayMs} ms`);
     }
-    const timer: Timer = { atMs: this.#nowMs + delayMs, task };
-    this.#timers.add(timer);
-    return () => void this.#timers.delete(timer);
+    const timer: Timer = { atMs: this.#nowMs + delayMs, nth: this.#timersSet++, task, heapIndex: -1 };
+    this.#timers.push(timer);
+    return () => this.#timers.remove(timer);
   }
 
   soon(task: () => void): void {
@@ -86,23 +88,28 @@ export class ManualClock implements Scheduler {
       this.#soon = [];
       return { atMs: this.#nowMs, tasks };
     }
-    let first: Timer | undefined;
-    // Of timers for one instant the oldest wins: a Set keeps the order in which they were set.
-    for (const timer of this.#timers) if (first === undefined || timer.atMs < first.atMs) first = timer;
+    const first = this.#timers.peek();
     if (first === undefined || first.atMs > Math.max(untilMs, this.#nowMs)) return undefined;
-    this.#timers.delete(first);
+    this.#timers.remove(first);
     return { atMs: first.atMs, tasks: [first.task] };
   }
 }
 
-interface Timer {
+interface Timer extends HeapEntry {
   readonly atMs: number;
+  /** Which one it is of all that were set. */
+  readonly nth: number;
   readonly task: () => void;
 }
 
 interface Step {
   readonly atMs: number;
   readonly tasks: readonly (() => void)[];
+}
+
+/** Of timers for one instant the one goes first that was set first. */
+function isBefore(a: Timer, b: Timer): boolean {
+  return a.atMs === b.atMs ? a.nth < b.nth : a.atMs < b.atMs;
 }
 
 // Captured now: a test may replace the global by a fake one.

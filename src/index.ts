@@ -36,6 +36,7 @@ export type {
   DatagramSocket,
   DatagramSocketEvents,
   DatagramSocketFactory,
+  LazyBytes,
   OutgoingDatagram,
   ReceivedDatagram,
 } from './endpoint/datagram-socket.js';

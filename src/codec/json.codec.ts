@@ -160,8 +160,9 @@ function usualBytes(packet: Packet, head: string, allocate: Allocate): Buffer | 
   }
 }
 
-/** @returns `undefined` for a value that JSON leaves out */
+/** @returns `undefined` for a value that JSON leaves out, and for one that might be told its key */
 function around(value: unknown, before: string, after: string, allocate: Allocate): Buffer | undefined {
+  if (mayHaveOwnForm(value)) return undefined;
   if (typeof value === 'string' && value.length >= LONG_TEXT && isLikelyPlain(value)) {
     // What JSON.stringify() makes of it, a text of many pieces, costs several times as much to write.
     const bytes = join(`${before}"`, value, `"${after}`, allocate);
@@ -171,6 +172,12 @@ function around(value: unknown, before: string, after: string, allocate: Allocat
   if (text === undefined) return undefined;
   if (text.length < LONG_TEXT) return Buffer.from(before + text + after, 'utf8');
   return join(before, text, after, allocate);
+}
+
+/** Of a function, too, JSON writes what its `toJSON(key)` gives. */
+function mayHaveOwnForm(value: unknown): boolean {
+  if (typeof value === 'function') return true;
+  return typeof value === 'object' && value !== null && 'toJSON' in value;
 }
 
 function newMemory(bytes: number): Buffer {

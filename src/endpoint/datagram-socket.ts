@@ -14,7 +14,7 @@ export interface ReceivedDatagram {
 /** Bytes that nobody has written yet. */
 export interface LazyBytes {
   readonly length: number;
-  /** Writes all of them. */
+  /** Writes all of them. @throws what keeps them from being written: this datagram fails, and no other */
   writeTo(target: Buffer, at: number): void;
   /** They, in memory of their own. */
   toBytes(): Uint8Array;
@@ -48,7 +48,10 @@ export interface DatagramSocket {
   readonly driver: string;
   /** Why it is this one, where a faster one might be expected. */
   readonly driverReason?: string;
-  /** Whether it has memory of its own to write datagrams into, so that they need none before. */
+  /**
+   * Whether it has memory of its own to write datagrams into, so that they need none before. One that stands before
+   * another, and changes what is sent, says so only if it does that to `lazy` too.
+   */
   readonly wantsLazyBytes?: boolean;
 
   /**

@@ -7,7 +7,7 @@ import { SegmentSender } from '../exchange/segment-sender.js';
 import type { Acknowledgement, MessageFate, Segment } from '../exchange/segment.js';
 import type { LazyBytes } from './datagram-socket.js';
 import { Timed } from './deadlines.js';
-import { EndpointClosedError, NobodyWaitsError } from './endpoint.errors.js';
+import { EndpointClosedError } from './endpoint.errors.js';
 import type { ExchangeParts } from './exchange-parts.js';
 import type { Passage } from './passage.js';
 import type { Scheduler } from './scheduler.js';
@@ -139,7 +139,6 @@ export class OutgoingRun extends Timed implements Blocked {
     if (this.#isOver) return;
     if (data !== undefined) this.#encoder.left(data);
     if (error === undefined) this.#sender.onLeft(segment, nowMs);
-    else if (error instanceof NobodyWaitsError) this.#sender.onUnwanted(segment, nowMs);
     else if (error instanceof EndpointClosedError) return this.close(nowMs);
     else this.#sender.onDropped(segment, nowMs);
     this.#aim();

@@ -303,7 +303,7 @@ export class Outbound extends Shaped implements Retryable {
   ) {
     super();
     this.length = data.length;
-    if ('writeTo' in data) this.lazy = data;
+    if (isLazy(data)) this.lazy = data;
     else this.#data = data;
     this.rank = passage.rank;
     this.limit = passage.limit;
@@ -326,6 +326,10 @@ export class Outbound extends Shaped implements Retryable {
   waitedMs(nowMs: number): number {
     return this.queuedAtMs === UNQUEUED ? 0 : Math.max(0, nowMs - this.queuedAtMs);
   }
+}
+
+function isLazy(data: Uint8Array | LazyBytes): data is LazyBytes {
+  return (data as LazyBytes).writeTo !== undefined;
 }
 
 type RefusalReason = 'too-large' | 'unwanted' | Exclude<Verdict, 'pass' | 'queued' | 'dropped'>;

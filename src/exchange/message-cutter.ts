@@ -1,10 +1,13 @@
 import { Fifo } from '../common/fifo.js';
+import type { HeldMessage } from './held-messages.js';
 import type { MessageFate, Segment } from './segment.js';
 
 /** What of a segment the message that it is cut from says. */
 export interface Piece extends Pick<Segment, 'payload' | 'messageBytes' | 'isLast' | 'isEnd'> {
   /** Told when it leaves: of the last piece of a message. */
   readonly fate: MessageFate | undefined;
+  /** The message that it is of. */
+  readonly held: HeldMessage | undefined;
 }
 
 /**
@@ -18,8 +21,8 @@ export class MessageCutter {
   constructor(private readonly pieceBytes: number) {}
 
   /** @param message its bytes, 0 or more; must not change any more */
-  push(message: Uint8Array, isEnd: boolean, fate: MessageFate | undefined): void {
-    this.#messages.push({ message, at: 0, isEnd, fate });
+  push(message: Uint8Array, isEnd: boolean, fate: MessageFate | undefined, held?: HeldMessage): void {
+    this.#messages.push({ message, at: 0, isEnd, fate, held });
   }
 
   /** How many pieces a message is; an empty one is one empty piece. */
@@ -31,7 +34,7 @@ export class MessageCutter {
   cut(): Piece | undefined {
     const uncut = this.#messages.peek();
     if (uncut === undefined) return undefined;
-    const { message, at, isEnd, fate } = uncut;
+    const { message, at, isEnd, fate, held } = uncut;
     const next = at + this.pieceBytes;
     const isLast = next >= message.length;
     if (isLast) this.#messages.shift();
@@ -42,6 +45,7 @@ export class MessageCutter {
       isLast,
       isEnd: isLast && isEnd,
       fate: isLast ? fate : undefined,
+      held,
     };
   }
 
@@ -61,4 +65,5 @@ interface UncutMessage {
   at: number;
   readonly isEnd: boolean;
   readonly fate: MessageFate | undefined;
+  readonly held: HeldMessage | undefined;
 }

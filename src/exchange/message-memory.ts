@@ -20,10 +20,11 @@ export class MessageMemory {
   /** @param message nobody reads it any more; what is small, not from here, or back already, is left alone */
   giveBack({ buffer, length }: Uint8Array): void {
     if (length < LEAST_BYTES || !this.#lent.delete(buffer)) return;
-    const { byteLength } = buffer;
-    if (this.#spareBytes + byteLength > MOST_SPARE_BYTES) return;
+    if (buffer.byteLength > MOST_SPARE_BYTES) return;
     this.#spares.push(Buffer.from(buffer));
-    this.#spareBytes += byteLength;
+    this.#spareBytes += buffer.byteLength;
+    // Sizes change: what nobody has asked for for longest makes room.
+    while (this.#spareBytes > MOST_SPARE_BYTES) this.#takeSpare(0);
   }
 
   /** Bytes that are kept for the next messages. */
@@ -31,8 +32,13 @@ export class MessageMemory {
     return this.#spareBytes;
   }
 
+  /** One that fits well: a message is counted by its bytes, and must not hold many times as much memory. */
   #spareFor(bytes: number): Buffer | undefined {
-    const at = this.#spares.findIndex(({ length }) => length >= bytes);
+    const most = bytes + bytes / 4;
+    return this.#takeSpare(this.#spares.findIndex(({ length }) => length >= bytes && length <= most));
+  }
+
+  #takeSpare(at: number): Buffer | undefined {
     const [spare] = at < 0 ? [] : this.#spares.splice(at, 1);
     this.#spareBytes -= spare?.length ?? 0;
     return spare;

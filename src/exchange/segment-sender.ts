@@ -1,7 +1,7 @@
 import { Fifo } from '../common/fifo.js';
 import type { CongestionWindow } from './congestion-window.js';
 import type { DeliveryRoom } from './delivery-budget.js';
-import { HeldMessages } from './held-messages.js';
+import { HeldMessages, type HeldMessage } from './held-messages.js';
 import { MessageCutter, type Piece } from './message-cutter.js';
 import type { RttEstimator } from './rtt-estimator.js';
 import { WHOLE_RUN, type Acknowledgement, type MessageFate, type Segment } from './segment.js';
@@ -75,8 +75,9 @@ export class SegmentSender {
     const isInBuffer = this.isIdle || this.#cost + message.length <= this.limits.bufferBytes;
     // A full buffer must be able to say that it is full: a short end is always taken.
     const isShortEnd = isEnd && message.length <= SHORT_END_BYTES;
-    if (!isShortEnd && !(isInBuffer && this.#hold(message))) return false;
-    this.#cutter.push(message, isEnd, fate);
+    const held = isShortEnd || !isInBuffer ? undefined : this.#hold(message);
+    if (held === undefined && !isShortEnd) return false;
+    this.#cutter.push(message, isEnd, fate, held);
     const segments = this.#cutter.piecesOf(message.length);
     this.#endSeq += segments;
     this.#bufferedSegments += segments;
@@ -110,7 +111,9 @@ export class SegmentSender {
       outgoing.state = 'underWay';
       outgoing.leftMs = nowMs;
     }
-    tellOfLeaving(outgoing, nowMs);
+    const { fate } = outgoing;
+    outgoing.fate = undefined;
+    fate?.left(nowMs);
   }
 
   /** Whether a segment that waits in our own queue should leave it: a copy may have arrived meanwhile. */
@@ -118,16 +121,11 @@ export class SegmentSender {
     return (segment as Outgoing).state === 'queued';
   }
 
-  /** A segment has not left, for it is not wanted. */
-  onUnwanted(segment: Segment, nowMs: number): void {
-    tellOfLeaving(segment as Outgoing, nowMs);
-  }
-
   /** Our own queue or the kernel refused a segment: it waits a while, then tries again. */
   onDropped(segment: Segment, nowMs: number): void {
     const outgoing = segment as Outgoing;
-    this.#holdUntilMs = nowMs + this.rtt.timeoutMs;
     if (outgoing.state !== 'queued') return;
+    this.#holdUntilMs = nowMs + this.rtt.timeoutMs;
     this.#markLost(outgoing);
     this.congestion.onGone(outgoing.payload.length);
   }
@@ -193,7 +191,7 @@ export class SegmentSender {
       if (segment?.state === 'queued' || segment?.state === 'underWay') {
         this.congestion.onGone(segment.payload.length);
       }
-      if (segment?.state === 'queued') this.#held.readLater(segment.seq);
+      if (segment?.state === 'queued') this.#held.readLater(segment.held);
       if (segment?.fate !== undefined) fates.push(segment.fate);
     }
     fates.push(...this.#cutter.clear());
@@ -241,11 +239,11 @@ export class SegmentSender {
     return this.#newSeq === this.#endSeq;
   }
 
-  /** @returns false when there is no room for a message */
-  #hold(message: Uint8Array): boolean {
+  /** @returns `undefined` when there is no room for a message */
+  #hold(message: Uint8Array): HeldMessage | undefined {
     const segments = this.#cutter.piecesOf(message.length);
     const bytes = message.length + segments * SEGMENT_COST_BYTES;
-    return this.#held.tryHold(message, this.#endSeq + segments - 1, bytes);
+    return this.#held.hold(message, this.#endSeq + segments - 1, bytes);
   }
 
   #handOut(segment: Outgoing, nowMs: number, isProbe: boolean): Outgoing {
@@ -284,7 +282,7 @@ export class SegmentSender {
   #cut(): Outgoing | undefined {
     const piece = this.#cutter.cut();
     if (piece === undefined) return undefined;
-    const { payload, messageBytes, isLast, isEnd, fate } = piece;
+    const { payload, messageBytes, isLast, isEnd, fate, held } = piece;
     // Written out: a copy by `...piece` that gets more fields is a sixth of what a large message costs.
     const segment: Outgoing = {
       payload,
@@ -292,6 +290,7 @@ export class SegmentSender {
       isLast,
       isEnd,
       fate,
+      held,
       seq: this.#newSeq,
       wantsAck: false,
       state: 'new',
@@ -315,9 +314,10 @@ export class SegmentSender {
   #acknowledge(seq: number, round: Round): void {
     const index = seq - this.#originSeq;
     const segment = index < 0 || seq >= this.#newSeq ? undefined : this.#segments[index];
-    if (segment === undefined) return;
+    // Nobody can have what has never left (as RFC 9000 section 13.1 has it, where that is an error).
+    if (segment === undefined || Number.isNaN(segment.leftMs)) return;
     this.#segments[index] = undefined;
-    if (segment.state === 'queued') this.#held.readLater(seq);
+    if (segment.state === 'queued') this.#held.readLater(segment.held);
     this.#bufferedBytes -= segment.payload.length;
     this.#bufferedSegments--;
     if (segment.state !== 'lost') round.ackedBytes += segment.payload.length;
@@ -381,12 +381,6 @@ export class SegmentSender {
     if (this.isIdle || this.#first?.state === 'queued') return Infinity;
     return Math.max(this.#lastLeftMs, this.#holdUntilMs) + this.rtt.backedOffMs(this.#timeouts + 1);
   }
-}
-
-function tellOfLeaving(segment: Outgoing, nowMs: number): void {
-  const { fate } = segment;
-  segment.fate = undefined;
-  fate?.left(nowMs);
 }
 
 interface Outgoing extends Segment, Piece {

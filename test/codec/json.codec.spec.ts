@@ -167,6 +167,18 @@ describe('JsonCodec', () => {
     });
   });
 
+  it('tells a value with a form of its own its key, as JSON.stringify() does', () => {
+    const form = { toJSON: (key: string) => `as ${key}` };
+    const saying = Object.assign(() => undefined, form);
+    const text = (packet: Packet): string => Buffer.from(codec.encode(packet)).toString();
+    for (const value of [form, saying]) {
+      expect(text({ kind: 'event', pattern: 'a', data: value })).toBe('{"pattern":"a","data":"as data"}');
+      const reply = { kind: 'reply', id: 'k', response: value } as const;
+      const end = value === form ? '' : ',"isDisposed":false';
+      expect(text(reply)).toBe(`{"id":"k","response":"as response"${end}}`);
+    }
+  });
+
   describe('a long text', () => {
     const LONG = 'x'.repeat(5000);
     const encode = (packet: Packet, allocate?: (bytes: number) => Buffer): string =>

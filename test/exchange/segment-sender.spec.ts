@@ -85,17 +85,23 @@ describe('SegmentSender', () => {
       expect(sender.isReadLater).toBe(false);
     });
 
-    it('without its bytes when a piece of it is acknowledged before it has left', () => {
+    it('without its bytes when a piece of it is acknowledged while a copy waits to leave', () => {
       const { sender, push, arrived } = withRoom();
       push('abc');
       push('de');
       push('f');
+      takeAll(sender, 0);
+      sender.resend();
       const [first, ...others] = Array.from({ length: 4 }, () => sender.take(0) as Segment);
       for (const segment of others) sender.onLeft(segment, 0);
       expect(sender.isWanted(first as Segment)).toBe(true);
       sender.onAcknowledged(ack(4), 1);
       expect(sender.isWanted(first as Segment)).toBe(false);
       expect(arrived).toEqual([undefined, 'de', 'f']);
+      // It does not keep anything else from leaving when it is dropped.
+      sender.onDropped(first as Segment, 1);
+      push('g');
+      expect(sender.take(1)).toMatchObject({ seq: 4 });
     });
 
     it('without its bytes when it is given up while a piece waits to leave', () => {
@@ -120,19 +126,18 @@ describe('SegmentSender', () => {
     });
   });
 
-  it('tells whoever waits for one that is not wanted, once', () => {
+  it('takes no word for it that what has never left is there', () => {
     const { sender } = setUp();
     const told: number[] = [];
-    sender.push(Buffer.alloc(10), false, { left: (nowMs) => void told.push(nowMs) });
-    const segment = sender.take(0) as Segment;
-    // Of one who claims to have what has not left.
-    sender.onAcknowledged(ack(1), 1);
-    expect(told).toEqual([]);
-    sender.onUnwanted(segment, 2);
-    sender.onUnwanted(segment, 3);
+    sender.push(Buffer.alloc(20), false, { left: (nowMs) => void told.push(nowMs) });
+    const [first, second] = [sender.take(0) as Segment, sender.take(0) as Segment];
+    sender.onLeft(first, 0);
+    sender.onAcknowledged(ack(2), 1);
+    expect([sender.isIdle, sender.isWanted(second), sender.bufferedBytes]).toEqual([false, true, 10]);
+    sender.onLeft(second, 2);
     expect(told).toEqual([2]);
-    sender.push(Buffer.alloc(10), false);
-    expect(sender.take(3)).toMatchObject({ seq: 1 });
+    sender.onAcknowledged(ack(2), 3);
+    expect(sender.isIdle).toBe(true);
   });
 
   it('cuts messages into segments that say where messages begin, how long they are, and where the run ends', () => {

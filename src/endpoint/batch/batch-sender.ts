@@ -53,7 +53,7 @@ export class BatchSender {
     const taken = this.#waiting;
     this.#waiting = [];
     this.#isFull = false;
-    const fates: (SystemError | undefined)[] = [];
+    const fates: Fates = [];
     const sent = this.#sendAll(taken, fates);
     if (sent < taken.length) this.#waiting = taken.slice(sent);
     if (this.#isFull) this.parts.onFull();
@@ -78,18 +78,14 @@ export class BatchSender {
   }
 
   /** @param fates gets the errors, by index @returns how many datagrams have met theirs */
-  #sendAll(datagrams: readonly OutgoingDatagram[], fates: (SystemError | undefined)[]): number {
+  #sendAll(datagrams: readonly OutgoingDatagram[], fates: Fates): number {
     let next = 0;
     while (next < datagrams.length && !this.#isFull) next = this.#sendSlab(datagrams, next, fates);
     return next;
   }
 
   /** Fills the slab once and sends it. @returns the index of the first datagram that has not met its fate */
-  #sendSlab(
-    datagrams: readonly OutgoingDatagram[],
-    first: number,
-    fates: (SystemError | undefined)[],
-  ): number {
+  #sendSlab(datagrams: readonly OutgoingDatagram[], first: number, fates: Fates): number {
     const { libc, descriptor, slab } = this.parts;
     const messages = this.#fill(datagrams, first, fates);
     let next = first;
@@ -131,27 +127,45 @@ export class BatchSender {
   }
 
   /** @returns how many messages stand in the slab */
-  #fill(datagrams: readonly OutgoingDatagram[], first: number, fates: (SystemError | undefined)[]): number {
+  #fill(datagrams: readonly OutgoingDatagram[], first: number, fates: Fates): number {
     const { slab } = this.parts;
     const most = Math.min(this.#mostMessages, this.#trial?.left ?? SLOTS);
     let messages = 0;
     for (let next = first; next < datagrams.length && messages < most; messages++) {
       const head = datagrams[next] as OutgoingDatagram;
-      const error = this.#problemWith(head, messages);
-      if (error !== undefined) {
-        fates[next] = error;
+      const begin = messages * slab.slotStep;
+      const problem = this.#problemWith(head, messages) ?? this.#write(head, begin);
+      if (problem !== undefined) {
+        fates[next] = problem;
         return messages;
       }
-      const count = this.#runLength(datagrams, next);
-      const begin = messages * slab.slotStep;
-      let at = begin;
-      for (const end = next + count; next < end; next++) {
-        at += writeTo(slab.payloads, at, datagrams[next] as OutgoingDatagram);
+      const size = sizeOf(head);
+      const end = next + this.#runLength(datagrams, next);
+      let bytes = size;
+      let count = 1;
+      for (next++; next < end; next++) {
+        const datagram = datagrams[next] as OutgoingDatagram;
+        // One that cannot be written is told so when it would be the first of a message.
+        if (this.#write(datagram, begin + bytes) !== undefined) break;
+        bytes += sizeOf(datagram);
+        count++;
       }
       this.#counts[messages] = count;
-      slab.address(messages, this.#nameBytes, at - begin, count > 1 ? sizeOf(head) : 0);
+      slab.address(messages, this.#nameBytes, bytes, count > 1 ? size : 0);
     }
     return messages;
+  }
+
+  /** Writes a datagram into the slab. @returns why it could not be written */
+  #write(datagram: OutgoingDatagram, at: number): Error | undefined {
+    const { payloads } = this.parts.slab;
+    try {
+      if (datagram.lazy === undefined) payloads.set(datagram.data, at);
+      else datagram.lazy.writeTo(payloads, at);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error('bytes that cannot be written', { cause: error });
+    }
   }
 
   /** Writes to whom a message goes. @returns why it cannot be sent at all */
@@ -197,27 +211,18 @@ export class BatchSender {
     this.#largestSegment = isTooLarge ? Math.min(USUAL_SEGMENT, size - 1) : 0;
   }
 
-  #skipFailed(
-    datagrams: readonly OutgoingDatagram[],
-    first: number,
-    fates: readonly (SystemError | undefined)[],
-  ): number {
+  #skipFailed(datagrams: readonly OutgoingDatagram[], first: number, fates: Readonly<Fates>): number {
     let next = first;
     while (next < datagrams.length && fates[next] !== undefined) next++;
     return next;
   }
 }
 
+/** Errors of datagrams, by index. */
+type Fates = (Error | undefined)[];
+
 function sizeOf(datagram: OutgoingDatagram): number {
   return (datagram.lazy ?? datagram.data).length;
-}
-
-/** Writes a datagram into the slab. @returns its length */
-function writeTo(target: Buffer, at: number, datagram: OutgoingDatagram): number {
-  const { lazy } = datagram;
-  if (lazy === undefined) target.set(datagram.data, at);
-  else lazy.writeTo(target, at);
-  return sizeOf(datagram);
 }
 
 const { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE } = constants.errno;

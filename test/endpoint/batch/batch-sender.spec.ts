@@ -131,6 +131,45 @@ describe('BatchSender', () => {
     expect(told.slice(3).map((fate) => fate.slice(-8))).toEqual([' left', 'EMSGSIZE', 'dd left']);
   });
 
+  it('tells of such as fail when they are written, and sends the others', () => {
+    const { sender, kernel, told } = setUp();
+    const failing = (text: string, error: unknown, to = peer(1)): OutgoingDatagram => {
+      const datagram = lazy(told, text, to);
+      const writeTo = (): never => {
+        throw error;
+      };
+      return { ...outgoing(told, text, to), lazy: { ...datagram.lazy!, writeTo } };
+    };
+    const full = Object.assign(new Error('detached'), { code: 'MINE' });
+    sender.add([
+      failing('vv', full),
+      lazy(told, 'aa', peer(1)),
+      lazy(told, 'bb', peer(1)),
+      failing('ww', full),
+      lazy(told, 'cc', peer(1)),
+      outgoing(told, 'dd', peer(2)),
+      failing('x', full, peer(2)),
+      failing('y', 'no error', peer(3)),
+    ]);
+    sender.flush();
+    expect(kernel.calls.flat()).toEqual([
+      { to: '1:7001', payload: 'aabb', segment: 2 },
+      whole('cc', 1),
+      whole('dd', 2),
+    ]);
+    expect(told).toEqual([
+      'vv MINE',
+      'aa left',
+      'bb left',
+      'ww MINE',
+      'cc left',
+      'dd left',
+      'x MINE',
+      expect.stringMatching(/^y /),
+    ]);
+    expect(sender.waiting).toBe(0);
+  });
+
   it('tells of those that cannot be written, and sends the others', () => {
     const { sender, told } = setUp();
     const wrong = PeerAddress.of('::1', 9);

@@ -166,6 +166,7 @@ function around(value: unknown, before: string, after: string, allocate: Allocat
   if (typeof value === 'string' && value.length >= LONG_TEXT && isLikelyPlain(value)) {
     // What JSON.stringify() makes of it, a text of many pieces, costs several times as much to write.
     const bytes = join(`${before}"`, value, `"${after}`, allocate);
+    // What stands around it is JSON, and has none.
     if (!hasControl(bytes, before.length, bytes.length)) return bytes;
   }
   const text = JSON.stringify(value) as string | undefined;

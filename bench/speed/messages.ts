@@ -7,9 +7,14 @@ import type { ServerFigures } from './server.js';
 /** What a reply of 1 MB, in about 850 segments, costs the one who sends it. */
 export async function measureMessages(rounds: number, sliceMs: number): Promise<object> {
   const measured: Map<string, number>[] = [];
-  for (let set = 0; set < SETS; set++)
-    measured.push(...(await measureSet(Math.ceil(rounds / SETS), sliceMs)));
-  console.log(`\nMessages of ${MESSAGE_BYTES} bytes to one peer, medians of ${measured.length} rounds\n`);
+  for (let round = 0; round < rounds; round++) {
+    const costs = new Map<string, number>();
+    for (const name of GROUPS.flat()) costs.set(name, await costOf(name, sliceMs));
+    measured.push(costs);
+  }
+  console.log(
+    `\nMessages of ${MESSAGE_BYTES} bytes to one peer, medians of ${measured.length} rounds, each server up alone\n`,
+  );
   printHead(['server', 'CPU ms a message', 'to the node driver']);
   const rows = GROUPS.flatMap((names) =>
     names.map((name) => ({
@@ -22,35 +27,28 @@ export async function measureMessages(rounds: number, sliceMs: number): Promise<
   return rows;
 }
 
-/** @returns milliseconds a message of each server, by rounds */
-async function measureSet(rounds: number, sliceMs: number): Promise<Map<string, number>[]> {
-  const servers = new Map<string, Child>();
-  for (const name of GROUPS.flat()) servers.set(name, await Child.start('measured', 'server', name));
+/**
+ * Of a server that is up alone and has no pause: in one that waits for its turn, V8 takes room for new objects away, and
+ * then a message costs up to half as much again.
+ *
+ * @returns milliseconds of processor time a message
+ */
+async function costOf(name: string, sliceMs: number): Promise<number> {
+  const server = await Child.start('measured', 'server', name);
   const client = await Child.start('beside', 'client');
-  const ask = async (name: string): Promise<number> => {
-    const server = servers.get(name)!;
-    const before = await server.ask<ServerFigures>('figures');
-    const order: ClientOrder = {
-      transport: 'udp',
-      port: server.port,
-      window: 1,
-      milliseconds: sliceMs,
-      bytes: MESSAGE_BYTES,
-    };
+  const ask = async (milliseconds: number): Promise<number> => {
+    const { port } = server;
+    const order: ClientOrder = { transport: 'udp', port, window: 1, milliseconds, bytes: MESSAGE_BYTES };
     const { answered, failed } = await client.ask<ClientResult>(order);
-    const after = await server.ask<ServerFigures>('figures');
     if (failed > 0) throw new Error(`${failed} messages of ${name} have failed`);
-    return ((after.cpuSeconds - before.cpuSeconds) * 1e3) / answered;
+    return answered;
   };
-  for (let slice = 0; slice < WARM_UP_SLICES; slice++) for (const name of servers.keys()) await ask(name);
-  const measured: Map<string, number>[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const slices = new Map<string, number>();
-    for (const name of servers.keys()) slices.set(name, await ask(name));
-    measured.push(slices);
-  }
-  await Promise.all([client, ...servers.values()].map((child) => child.stop()));
-  return measured;
+  await ask(WARM_UP_SLICES * sliceMs);
+  const before = await server.ask<ServerFigures>('figures');
+  const answered = await ask(MEASURED_SLICES * sliceMs);
+  const after = await server.ask<ServerFigures>('figures');
+  await Promise.all([server.stop(), client.stop()]);
+  return ((after.cpuSeconds - before.cpuSeconds) * 1e3) / answered;
 }
 
 const DRIVERS = ['ours', 'ours, batch driver without UDP_SEGMENT', 'ours, batch driver'];
@@ -61,8 +59,7 @@ const GROUPS = [DRIVERS, DRIVERS.map((name) => `${name}, bytes ready`)];
 // A little less than the largest message that there may be, with what JSON writes around it.
 const MESSAGE_BYTES = 1_000_000;
 
-// Processes of one build differ: V8 gives new objects less room in some that were idle, which costs a third more.
-const SETS = 3;
-
 // After as many, processor time for a message no longer falls.
 const WARM_UP_SLICES = 4;
+
+const MEASURED_SLICES = 3;

@@ -362,7 +362,7 @@ export class Inquiry extends Timed implements Fate, Waiting, RunSink, AskedReque
     this.owner.parts.deadlines.cancel(this);
     this.#closeUpstream(nowMs);
     // Not before, although it has arrived: a server that begins a new life is sent it again.
-    if (this.#isSentOnce && this.#upstream?.isReadLater === false) {
+    if (this.#isSentOnce && this.#upstream?.isStillQueued === false) {
       this.owner.parts.memory.giveBack(this.message.bytes);
     }
     this.#downstream?.close();

@@ -148,9 +148,9 @@ export class OutgoingRun extends Timed implements Blocked {
     return this.#isOver;
   }
 
-  /** Whether bytes of its messages may still be read, although it is over. */
-  get isReadLater(): boolean {
-    return this.#sender.isReadLater;
+  /** Whether a piece of its messages still waits in our own queue, and will be read there, although it is over. */
+  get isStillQueued(): boolean {
+    return this.#sender.isStillQueued;
   }
 
   #pump(): void {

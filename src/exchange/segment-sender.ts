@@ -191,7 +191,7 @@ export class SegmentSender {
       if (segment?.state === 'queued' || segment?.state === 'underWay') {
         this.congestion.onGone(segment.payload.length);
       }
-      if (segment?.state === 'queued') this.#held.readLater(segment.held);
+      if (segment?.state === 'queued') this.#held.stillQueued(segment.held);
       if (segment?.fate !== undefined) fates.push(segment.fate);
     }
     fates.push(...this.#cutter.clear());
@@ -224,9 +224,9 @@ export class SegmentSender {
     return this.#isEnded && this.isIdle;
   }
 
-  /** Whether bytes of messages that have arrived, or are given up, may still be read. */
-  get isReadLater(): boolean {
-    return this.#held.isReadLater;
+  /** Whether a piece still waits in our own queue, though its message has arrived or is given up. */
+  get isStillQueued(): boolean {
+    return this.#held.isStillQueued;
   }
 
   /** Bytes of messages that are not acknowledged yet. */
@@ -317,7 +317,7 @@ export class SegmentSender {
     // Nobody can have what has never left (as RFC 9000 section 13.1 has it, where that is an error).
     if (segment === undefined || Number.isNaN(segment.leftMs)) return;
     this.#segments[index] = undefined;
-    if (segment.state === 'queued') this.#held.readLater(segment.held);
+    if (segment.state === 'queued') this.#held.stillQueued(segment.held);
     this.#bufferedBytes -= segment.payload.length;
     this.#bufferedSegments--;
     if (segment.state !== 'lost') round.ackedBytes += segment.payload.length;

@@ -58,7 +58,7 @@ describe('OutgoingRun', () => {
     copy?.dropped(new NobodyWaitsError(PeerAddress.of('10.0.0.1', 1)));
     run.push(Buffer.alloc(10), true);
     expect(sent.map(({ seq }) => seq)).toEqual([0, 1, 2, 0, 1, 2, 3]);
-    expect(run.isReadLater).toBe(true);
+    expect(run.isStillQueued).toBe(true);
   });
 
   it('writes segments when they leave, where the socket has room for them', async () => {
@@ -79,7 +79,7 @@ describe('OutgoingRun', () => {
     expect(lazies.map((lazy) => decodeFrame(lazy.toBytes()))).toEqual(frames);
     for (const fate of fates) fate.left(clock.now());
     run.acknowledge({ next: 0xffffffff, window: 0, bitmap: new Uint8Array(0) }, clock.now());
-    expect([run.isOver, run.isReadLater]).toEqual([true, false]);
+    expect([run.isOver, run.isStillQueued]).toEqual([true, false]);
   });
 });
 

@@ -82,7 +82,7 @@ describe('SegmentSender', () => {
       expect(arrived).toEqual([]);
       sender.onAcknowledged(ack(3), 1);
       expect(arrived).toEqual(['abc', 'de']);
-      expect(sender.isReadLater).toBe(false);
+      expect(sender.isStillQueued).toBe(false);
     });
 
     it('without its bytes when a piece of it is acknowledged while a copy waits to leave', () => {
@@ -120,9 +120,9 @@ describe('SegmentSender', () => {
       sender.push(Buffer.alloc(20), true);
       sender.onLeft(sender.take(0) as Segment, 0);
       sender.take(0);
-      expect(sender.isReadLater).toBe(false);
+      expect(sender.isStillQueued).toBe(false);
       sender.close(1);
-      expect(sender.isReadLater).toBe(true);
+      expect(sender.isStillQueued).toBe(true);
     });
   });
 

@@ -58,9 +58,9 @@ export interface DuplicateOptions {
   /** Bytes of stored replies; the oldest are dropped first, their ids kept. @default '16 MiB' */
   readonly maxBytes?: ByteSize;
   /**
-   * Requests remembered, 1 to 16777216; about 70 bytes each, beside their replies. Where more come in two
-   * seconds, and the time after which a request is sent again, one that was lost cannot be told from one that was
-   * forgotten. @default 262144
+   * Requests remembered, 1 to 16777216; about 64 bytes each, beside their replies. When they are too many, the oldest
+   * are forgotten, one of 4096 at once. Where more come in two seconds, and the time after which a request is sent
+   * again, one that was lost cannot be told from one that was forgotten. @default 262144
    */
   readonly maxEntries?: number;
   /** Milliseconds after its end until a request is forgotten. @default 60000 */

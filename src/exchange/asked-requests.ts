@@ -18,7 +18,7 @@ export interface AskedRequest extends Present {
  */
 export class AskedRequests<R extends AskedRequest> {
   // Ids are made on this side: nobody else can choose such as crowd one place.
-  readonly #present = new PresentRequests<R>(HASHING);
+  readonly #present = new PresentRequests<R>();
   readonly #key: RequestKey;
   /** Characters. Nobody makes us work on longer ones. */
   #longestId = 0;

@@ -54,12 +54,11 @@ export class DuplicateStore<R extends StoredRequest> {
   ) {
     const { maxBytes, maxEntries } = limits;
     this.#key = new RequestKey(hashing, wordsOf);
-    this.#present = new PresentRequests(hashing);
-    this.#proved = new Partition(maxBytes, maxEntries, hashing);
+    this.#present = new PresentRequests();
+    this.#proved = new Partition(maxBytes, maxEntries);
     this.#others = new Partition(
       Math.floor(maxBytes * SHARE_OF_OTHERS),
       Math.ceil(maxEntries * SHARE_OF_OTHERS),
-      hashing,
     );
   }
 
@@ -103,7 +102,7 @@ export class DuplicateStore<R extends StoredRequest> {
   add(request: R): boolean {
     const partition = this.#partitionOf(request);
     if (!request.isProven && partition.isFull) return false;
-    if (partition.entries >= partition.maxEntries && !this.#forgetOldest(partition)) return false;
+    if (partition.entries >= partition.maxEntries && !this.#makeRoom(partition)) return false;
     if (!this.#present.add(this.#keyOf(request), request)) return false;
     partition.running++;
     return true;
@@ -164,6 +163,12 @@ export class DuplicateStore<R extends StoredRequest> {
     return this.#present.values();
   }
 
+  /** Where there are many, some at once: each has its place somewhere else in memory, and that is waited for together. */
+  #makeRoom(partition: Partition): boolean {
+    for (let more = partition.finished.size >> AT_ONCE_SHIFT; more > 0; more--) this.#forgetOldest(partition);
+    return this.#forgetOldest(partition);
+  }
+
   #forgetOldest(partition: Partition): boolean {
     const arrivedMs = partition.finished.forgetFirst();
     if (arrivedMs === -Infinity) return false;
@@ -188,9 +193,8 @@ class Partition {
   constructor(
     readonly maxBytes: number,
     readonly maxEntries: number,
-    hashing: HalfSipHash,
   ) {
-    this.finished = new FinishedRequests(maxEntries, maxBytes, hashing);
+    this.finished = new FinishedRequests(maxEntries, maxBytes);
   }
 
   get entries(): number {
@@ -205,6 +209,9 @@ class Partition {
 
 // Strangers must not push out what those remember who have proved themselves.
 const SHARE_OF_OTHERS = 1 / 16;
+
+// One of so many, as a power of 2.
+const AT_ONCE_SHIFT = 12;
 
 // How much longer a later copy may have been on its way than the first one.
 const LONGEST_TRAVEL_MS = 2000;

@@ -1,4 +1,3 @@
-import type { HalfSipHash } from '../common/half-sip-hash.js';
 import { KeyIndex } from './key-index.js';
 import type { RequestKey } from './request-key.js';
 
@@ -10,15 +9,10 @@ export interface Present {
 
 /** Requests that are under way, by key. */
 export class PresentRequests<R extends Present> {
-  readonly #index: KeyIndex;
+  readonly #index = new KeyIndex();
   #requests: (R | undefined)[] = [];
   /** Slots that are free. */
   #free: number[] = [];
-
-  /** @param hashing that of the keys */
-  constructor(hashing: HalfSipHash) {
-    this.#index = new KeyIndex(hashing);
-  }
 
   get size(): number {
     return this.#requests.length - this.#free.length;

@@ -33,12 +33,12 @@ export class RequestKey {
     return this;
   }
 
-  /** Becomes that which four words are. */
-  ofWords(words: Uint32Array, from: number): this {
+  /** Becomes that which four words are. @param hash theirs */
+  ofWords(words: Uint32Array, from: number, hash = this.hashing.of(words, from)): this {
     this.#client = this.#id = undefined;
     // Not by set(), whose call costs more than four words.
     for (let word = 0; word < 4; word++) this.words[word] = words[from + word] as number;
-    this.hash = this.hashing.of(words, from);
+    this.hash = hash;
     return this;
   }
 }

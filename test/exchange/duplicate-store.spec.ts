@@ -44,6 +44,19 @@ describe('DuplicateStore', () => {
     ]).toEqual([undefined, false, 0, 0]);
   });
 
+  it('forgets the oldest, one of 4096 at once where there are many', () => {
+    const store = storeOf({ maxEntries: 8192 });
+    for (let number = 0; number < 8193; number++) {
+      const one = request(`${number}`, number);
+      expect(store.add(one)).toBe(true);
+      store.finish(one, endOf(), number);
+    }
+    const isKnown = (number: number): boolean => store.remembers({ client: 'me', id: `${number}` });
+    expect([store.entries, isKnown(2), isKnown(3), isKnown(8192)]).toEqual([8190, false, true, true]);
+    // Later copies of those may have run; of the others it is known.
+    expect([store.mayHaveRun(1, 7, 2 + 2001), store.mayHaveRun(1, 7, 2 + 2002)]).toEqual([true, false]);
+  });
+
   it('recalls what has ended, with a copy of its reply', () => {
     const store = storeOf();
     const a = request('a');

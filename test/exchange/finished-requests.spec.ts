@@ -11,7 +11,7 @@ const keyOf = (...words: number[]): RequestKey =>
 
 describe('FinishedRequests', () => {
   it('knows nothing at first', () => {
-    const requests = new FinishedRequests(10, 100, HASHING);
+    const requests = new FinishedRequests(10, 100);
     expect([requests.has(keyOf(1)), requests.get(keyOf(1)), requests.size, requests.bytes]).toEqual([
       false,
       undefined,
@@ -22,7 +22,7 @@ describe('FinishedRequests', () => {
   });
 
   it('keeps no body that is larger than its room', () => {
-    const requests = new FinishedRequests(10, 100, HASHING);
+    const requests = new FinishedRequests(10, 100);
     requests.push(keyOf(1), { mark: 1, note: 'n', body: new Uint8Array(101) }, 0, 1);
     expect(requests.get(keyOf(1))).toEqual({ mark: 1, note: 'n', body: undefined });
     requests.push(keyOf(2), { mark: 1, note: 'n', body: new Uint8Array(100).fill(3) }, 0, 1);
@@ -30,7 +30,7 @@ describe('FinishedRequests', () => {
   });
 
   it('keeps bodies whole behind an empty one that is forgotten', () => {
-    const requests = new FinishedRequests(10, 10, HASHING);
+    const requests = new FinishedRequests(10, 10);
     const push = (key: number, bytes: number): void => {
       const body = new Uint8Array(bytes).fill(key);
       requests.push(keyOf(key), { mark: 1, note: 'n', body }, 0, 1);
@@ -51,7 +51,7 @@ describe('FinishedRequests', () => {
   });
 
   it('tells keys apart by each of their words', () => {
-    const requests = new FinishedRequests(10, 100, HASHING);
+    const requests = new FinishedRequests(10, 100);
     for (let word = 0; word < 4; word++) {
       const words = [0, 0, 0, 0].fill(5, word, word + 1);
       requests.push(keyOf(...words), { mark: word, note: undefined, body: undefined }, 0, 0);
@@ -69,7 +69,7 @@ describe('FinishedRequests', () => {
   ])('does what a plain list would: %i entries, %i bytes', (maxEntries, maxBytes) => {
     const seed = Date.now() % 2 ** 31;
     const random = new SeededRandom(seed);
-    const requests = new FinishedRequests(maxEntries, maxBytes, HASHING);
+    const requests = new FinishedRequests(maxEntries, maxBytes);
     let list: { key: number; mark: number; body: Uint8Array | undefined; arrivedMs: number }[] = [];
     for (let step = 0; step < 5000; step++) {
       if (list.length === maxEntries || random.chance(0.2)) {
@@ -82,7 +82,7 @@ describe('FinishedRequests', () => {
       } else {
         const body = random.chance(0.3) ? undefined : new Uint8Array(random.below(700)).fill(step);
         const kept = body !== undefined && body.length <= maxBytes ? body : undefined;
-        requests.push(keyOf(step), { mark: step % 256, note: step, body }, step, step + 1);
+        requests.push(keyOf(step), { mark: step % 256, note: step % 10, body }, step, step + 1);
         list.push({ key: step, mark: step % 256, body: kept, arrivedMs: step });
       }
       const asked = random.below(step + 1);
@@ -98,7 +98,7 @@ describe('FinishedRequests', () => {
         seed,
         step,
         mark: known.mark,
-        note: known.key,
+        note: known.key % 10,
       });
       // Its body, whole, or none any more.
       if (found.body !== undefined) {

@@ -12,7 +12,7 @@ describe('KeyIndex', () => {
       const words = Uint32Array.from({ length: 4 }, () => random.below(2 ** 32));
       return new RequestKey(hashing, hexWords).ofWords(words, 0);
     };
-    const index = new KeyIndex(hashing);
+    const index = new KeyIndex();
     index.resize(KEYS, []);
     const keys = Array.from({ length: KEYS }, keyOf);
     keys.forEach((key, slot) => index.set(slot, key));

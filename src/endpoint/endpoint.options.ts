@@ -109,11 +109,8 @@ export function readEndpointOptions(
 
 function asBufferSize(value: unknown, field: string): number {
   const bytes = parseByteSize(value, field);
-  if (Number.isInteger(bytes) && bytes <= MAX_BUFFER_SIZE) return bytes;
-  throw new InvalidOptionError(
-    field,
-    `must be a whole number of bytes, at most ${MAX_BUFFER_SIZE}, got ${show(value)}`,
-  );
+  if (bytes <= MAX_BUFFER_SIZE) return bytes;
+  throw new InvalidOptionError(field, `must be at most ${MAX_BUFFER_SIZE} bytes, got ${show(value)}`);
 }
 
 // SO_RCVBUF and SO_SNDBUF are C ints: Node throws on a larger one in the middle of bind(), where nobody catches.

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../common/invalid-option.error.js';
-import { asDuration, OptionReader } from '../common/option-reader.js';
+import { asDuration, OptionReader, show } from '../common/option-reader.js';
 import type { DeliveryLimits } from '../exchange/delivery-budget.js';
 import type { DuplicateLimits } from '../exchange/duplicate-store.js';
 import type { ReassemblyLimits } from '../exchange/reassembly-budget.js';
@@ -55,10 +55,10 @@ export interface UndeliveredOptions {
 }
 
 export interface DuplicateOptions {
-  /** Bytes of stored replies; the oldest are dropped first, their ids kept. @default '16 MiB' */
+  /** Bytes of stored replies, up to 2 GiB; the oldest are dropped first, their ids kept. @default '16 MiB' */
   readonly maxBytes?: ByteSize;
   /**
-   * Requests remembered, 1 to 16777216; about 64 bytes each, beside their replies. When they are too many, the oldest
+   * Requests remembered, 1 to 16777216; 64 to 80 bytes each, beside their replies. When they are too many, the oldest
    * are forgotten, one of 4096 at once. Where more come in two seconds, and the time after which a request is sent
    * again, one that was lost cannot be told from one that was forgotten. @default 262144
    */
@@ -120,7 +120,7 @@ function resolveReassembly(options: unknown, maxMessageBytes: number): Reassembl
 function resolveDuplicates(options: unknown): DuplicateLimits {
   const reader = new OptionReader(options, 'duplicates');
   const limits = {
-    maxBytes: reader.read('maxBytes', parseByteSize, 16 * 2 ** 20),
+    maxBytes: reader.read('maxBytes', asReplyMemory, 16 * 2 ** 20),
     maxEntries: reader.integer('maxEntries', 1, 2 ** 24, 262_144),
     maxAgeMs: reader.duration('maxAge', 60_000),
   };
@@ -140,10 +140,16 @@ function resolveUndelivered(options: unknown, maxMessageBytes: number): Delivery
   return Object.freeze(limits);
 }
 
+function asReplyMemory(value: unknown, field: string): number {
+  const bytes = parseByteSize(value, field);
+  if (bytes <= MAX_REPLY_MEMORY) return bytes;
+  throw new InvalidOptionError(field, `must be at most 2 GiB, got ${show(value)}`);
+}
+
 function asMessageSize(value: unknown, field: string): number {
   const bytes = parseByteSize(value, field);
-  if (bytes >= 1 && bytes <= MAX_MESSAGE_BYTES) return bytes;
-  throw new InvalidOptionError(field, `must be from 1 to ${MAX_MESSAGE_BYTES} bytes, got ${bytes}`);
+  if (bytes <= MAX_MESSAGE_BYTES) return bytes;
+  throw new InvalidOptionError(field, `must be at most ${MAX_MESSAGE_BYTES} bytes, got ${bytes}`);
 }
 
 function asLease(value: unknown, field: string): number {
@@ -153,6 +159,9 @@ function asLease(value: unknown, field: string): number {
 }
 
 const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
+
+// They lie in one array, and every Node takes one of that size.
+const MAX_REPLY_MEMORY = 2 ** 31;
 
 // Twice the pace at which clients tell that they are there: one lost datagram must not end a stream.
 const MIN_LEASE_MS = 10_000;

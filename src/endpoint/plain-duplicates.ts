@@ -33,7 +33,7 @@ export class PlainDuplicates {
   constructor(private readonly parts: ExchangeParts) {
     const { maxBytes, maxEntries } = parts.limits.duplicates;
     const limits = {
-      maxBytes: maxBytes * PART,
+      maxBytes: Math.floor(maxBytes * PART),
       maxEntries: Math.ceil(maxEntries * PART),
       maxAgeMs: MAX_AGE_MS,
     };

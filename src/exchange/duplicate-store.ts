@@ -16,7 +16,7 @@ export interface StoredRequest extends Present {
 }
 
 export interface DuplicateLimits {
-  /** Bytes of stored replies. */
+  /** Bytes of stored replies: a whole number, up to 2 GiB. */
   readonly maxBytes: number;
   /** Requests that are remembered. */
   readonly maxEntries: number;

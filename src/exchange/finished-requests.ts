@@ -36,6 +36,7 @@ export class FinishedRequests {
   #keptFrom = 0;
   #bytes = 0;
 
+  /** @param maxBytes of bodies: a whole number, up to 2 GiB */
   constructor(
     private readonly maxEntries: number,
     private readonly maxBytes: number,

@@ -9,8 +9,8 @@ export type ByteSize = number | string;
  *
  * @param value what a user wrote
  * @param field name of the option, for the message
- * @returns bytes, above 0 and finite: sizes are bounds, and a bound has an end
- * @throws {InvalidOptionError} zero, negative, infinite, not a number, or a text without a unit
+ * @returns bytes, 1 or more and finite: sizes are bounds, and a bound has an end. Of `'1.1 MiB'` the whole ones
+ * @throws {InvalidOptionError} less than one, infinite, not a number, or a text without a unit
  */
 export function parseByteSize(value: unknown, field = 'size'): number {
   const bytes = typeof value === 'string' ? fromText(value, field) : value;
@@ -18,8 +18,8 @@ export function parseByteSize(value: unknown, field = 'size'): number {
     throw new InvalidOptionError(field, `must be bytes or a text such as '64 KiB', got ${show(value)}`);
   }
   if (bytes === Infinity) throw new InvalidOptionError(field, 'must be finite');
-  if (bytes <= 0) throw new InvalidOptionError(field, `must be more than 0 bytes, got ${show(value)}`);
-  return bytes;
+  if (bytes < 1) throw new InvalidOptionError(field, `must be at least 1 byte, got ${show(value)}`);
+  return Math.floor(bytes);
 }
 
 function fromText(text: string, field: string): number {

@@ -39,12 +39,12 @@ describe('readExchangeOptions', () => {
     const limits = read({
       maxMessageSize: '2 MiB',
       lease: Infinity,
-      duplicates: { maxEntries: 5, maxBytes: '1 KiB' },
+      duplicates: { maxEntries: 5, maxBytes: '1.1 KiB' },
     });
     expect(limits).toMatchObject({
       maxMessageBytes: 2_097_152,
       leaseMs: Infinity,
-      duplicates: { maxEntries: 5, maxBytes: 1024 },
+      duplicates: { maxEntries: 5, maxBytes: 1126 },
     });
     expect(Object.isFrozen(limits)).toBe(true);
   });
@@ -52,10 +52,11 @@ describe('readExchangeOptions', () => {
   it.each([
     [{ maxInFlight: 0 }, /^maxInFlight must be a whole number from 1 to 65536, got 0/],
     [{ maxWaiting: -1 }, /^maxWaiting/],
-    [{ maxMessageSize: 0 }, /^maxMessageSize must be more than 0/],
+    [{ maxMessageSize: 0 }, /^maxMessageSize must be at least 1 byte/],
     [{ maxMessageSize: '65 MiB' }, /^maxMessageSize/],
     [{ lease: 9999 }, /^lease must be 10000 ms or more, got 9999/],
     [{ duplicates: { maxAge: -1 } }, /^duplicates\.maxAge/],
+    [{ duplicates: { maxBytes: '3 GiB' } }, /^duplicates\.maxBytes must be at most 2 GiB, got '3 GiB'/],
     [{ duplicates: { maxSize: 1 } }, /^duplicates\.maxSize is not an option/],
     [{ reassembly: { maxPeerBytes: 'much' } }, /^reassembly\.maxPeerBytes/],
   ])('refuses %p by name', (options, message) => {

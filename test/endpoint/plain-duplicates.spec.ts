@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { JsonCodec } from '../../src/codec/json.codec.js';
 import type { RequestPacket } from '../../src/codec/packet.js';
+import { defaultExchangeLimits, type ExchangeLimits } from '../../src/endpoint/exchange.options.js';
 import { PacketChannel } from '../../src/endpoint/packet-channel.js';
 import { ManualClock } from '../../src/testing/manual-clock.js';
 import { VirtualNetwork } from '../../src/testing/virtual-network.js';
@@ -88,6 +89,20 @@ describe('PlainDuplicates', () => {
     expect([ran.length, heard().length]).toEqual([1, 3]);
   });
 
+  it('keeps the replies that fit, whatever size is given', async () => {
+    const limits = defaultExchangeLimits();
+    const duplicates = { ...limits.duplicates, maxBytes: 1001 };
+    const { clock, ask, heard, stats } = await setUp(0, 1, undefined, { ...limits, duplicates });
+    const numbers = [0, 1, 2, 3, 4, 5, 6, 7];
+    const askAll = (): void => numbers.forEach((id) => ask(SUM.replace('"1"', `"${id}"`)));
+    askAll();
+    await clock.advance(1);
+    askAll();
+    await clock.advance(1);
+    // An eighth of it is for them, and holds three of 41 bytes.
+    expect([heard().length, stats()?.duplicatesAnswered]).toEqual([8 + 3, 3]);
+  });
+
   it('forgets a request that was dropped without a word', async () => {
     const { clock, ran, ask, channel } = await setUp();
     const dropped: string[] = [];
@@ -109,12 +124,12 @@ describe('PlainDuplicates', () => {
     expect([ran.length, heard().length]).toEqual([2, 2]);
   });
 
-  async function setUp(workMs = 0, values = 1, code?: string) {
+  async function setUp(workMs = 0, values = 1, code?: string, limits?: ExchangeLimits) {
     const clock = new ManualClock();
     const network = new VirtualNetwork({ clock });
     open = new Probes(() => network.environment());
     const server = await open.bound({ port: 5000 });
-    const channel = new PacketChannel(server.endpoint, new JsonCodec(), clock, 100);
+    const channel = new PacketChannel(server.endpoint, new JsonCodec(), clock, 100, limits);
     const ran: unknown[] = [];
     channel.serve((packet, datagram) => {
       const { id } = packet as RequestPacket;

@@ -53,7 +53,7 @@ describe('resolveBandwidth', () => {
     [[], 'upload', 'must be an object, got an array'],
     [{ rate: -1 }, 'upload.rate', 'must not be negative, got -1'],
     [{ rate: null }, 'upload.rate', "must be bytes per second or a text such as '100 kB/s', got null"],
-    [{ rate: 1, burst: 0 }, 'upload.burst', 'must be more than 0 bytes, got 0'],
+    [{ rate: 1, burst: 0 }, 'upload.burst', 'must be at least 1 byte, got 0'],
     [{ rate: 1, burst: Infinity }, 'upload.burst', 'must be finite'],
     [
       { rate: 1, burstTime: -1 },

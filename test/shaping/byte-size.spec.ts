@@ -5,7 +5,8 @@ import { parseByteSize } from '../../src/shaping/byte-size.js';
 describe('parseByteSize', () => {
   it.each([
     [1, 1],
-    [1500.5, 1500.5],
+    [1500.5, 1500],
+    ['1.1 MiB', 1_153_433],
     ['1500 B', 1500],
     ['1500B', 1500],
     [' 1500  B ', 1500],
@@ -20,10 +21,11 @@ describe('parseByteSize', () => {
   });
 
   it.each([
-    [0, 'must be more than 0 bytes, got 0'],
-    [-1, 'must be more than 0 bytes, got -1'],
-    ['0 kB', "must be more than 0 bytes, got '0 kB'"],
-    [-Infinity, 'must be more than 0 bytes, got -Infinity'],
+    [0, 'must be at least 1 byte, got 0'],
+    [0.9, 'must be at least 1 byte, got 0.9'],
+    [-1, 'must be at least 1 byte, got -1'],
+    ['0 kB', "must be at least 1 byte, got '0 kB'"],
+    [-Infinity, 'must be at least 1 byte, got -Infinity'],
     [Infinity, 'must be finite'],
     [`${'9'.repeat(400)} B`, 'must be finite'],
     [NaN, "must be bytes or a text such as '64 KiB', got NaN"],

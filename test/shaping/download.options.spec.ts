@@ -51,7 +51,7 @@ describe('resolveDownload', () => {
     [null, 'download', "must be bytes per second or a text such as '100 kB/s', got null"],
     [[], 'download', 'must be an object, got an array'],
     [{ rate: '1 MB' }, 'download.rate', "is not clear: '1 MB'; a rate needs its time: write '/s' at the end"],
-    [{ maxBytes: -1 }, 'download.maxBytes', 'must be more than 0 bytes, got -1'],
+    [{ maxBytes: -1 }, 'download.maxBytes', 'must be at least 1 byte, got -1'],
     [{ maxDatagrams: 0 }, 'download.maxDatagrams', 'must be a whole number from 1 to 16777216, got 0'],
     [
       { maxAge: '1 s' },

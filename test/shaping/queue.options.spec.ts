@@ -31,7 +31,7 @@ describe('resolveQueue', () => {
   it.each([
     [5, 'queue', 'must be an object, got 5'],
     [null, 'queue', 'must be an object, got null'],
-    [{ maxBytes: 0 }, 'queue.maxBytes', 'must be more than 0 bytes, got 0'],
+    [{ maxBytes: 0 }, 'queue.maxBytes', 'must be at least 1 byte, got 0'],
     // A bound has an end.
     [{ maxBytes: Infinity }, 'queue.maxBytes', 'must be finite'],
     [{ maxDatagrams: 0 }, 'queue.maxDatagrams', 'must be a whole number from 1 to 16777216, got 0'],
@@ -43,7 +43,7 @@ describe('resolveQueue', () => {
     ],
     [{ maxAge: -1 }, 'queue.maxAge', 'must be a number of milliseconds that is not negative, got -1'],
     [{ maxAge: NaN }, 'queue.maxAge', 'must be a number of milliseconds that is not negative, got NaN'],
-    [{ maxPeerBytes: -1 }, 'queue.maxPeerBytes', 'must be more than 0 bytes, got -1'],
+    [{ maxPeerBytes: -1 }, 'queue.maxPeerBytes', 'must be at least 1 byte, got -1'],
     [
       { overflow: 'drop' },
       'queue.overflow',

@@ -17,7 +17,6 @@ export interface AskedRequest extends Present {
  * become old, so does all that comes later. Each request of such a client took half as much processor time again.
  */
 export class AskedRequests<R extends AskedRequest> {
-  // Ids are made on this side: nobody else can choose such as crowd one place.
   readonly #present = new PresentRequests<R>();
   readonly #key: RequestKey;
   /** Characters. Nobody makes us work on longer ones. */
@@ -64,6 +63,7 @@ export class AskedRequests<R extends AskedRequest> {
   }
 }
 
+// Ids are made on this side: nobody else can choose such as crowd one place.
 const HASHING = new HalfSipHash(0, 0);
 
 // Instead of the client that keys of a server begin with.

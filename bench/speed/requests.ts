@@ -50,6 +50,7 @@ const CONTENDERS: readonly Contender[] = [
   { name: 'ours, batch driver, 64 peers', server: 'ours, batch driver', wire: 'stamped by many' },
   { name: 'ours, batch driver, plain peers', server: 'ours, batch driver', wire: 'plain' },
   { name: 'Nest TCP', server: 'Nest TCP', wire: 'tcp' },
+  { name: 'least UDP strategy', server: 'least UDP strategy', wire: 'plain' },
   { name: 'naive UDP strategy', server: 'naive UDP strategy', wire: 'plain' },
   { name: '@pirumu/nest-udp', server: '@pirumu/nest-udp', wire: 'plain' },
   { name: 'Nest NATS', server: 'Nest NATS', wire: 'nats', broker: 'nats' },

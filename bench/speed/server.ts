@@ -21,6 +21,7 @@ import { SOL_UDP } from '../../src/endpoint/batch/linux.js';
 import { threadMemory } from '../../src/endpoint/batch/thread-memory.js';
 import { systemEnvironment } from '../../src/endpoint/udp-environment.js';
 import { answerTo, EVENT, eventsSoFar, MeanModule, type Reading } from './handler.js';
+import { LeastUdpStrategy } from './least.strategy.js';
 import { NaiveUdpStrategy } from './naive.strategy.js';
 import { ReadyCodec } from './ready.codec.js';
 import { WIDE } from './wide.js';
@@ -75,11 +76,8 @@ const SERVERS: Readonly<Record<string, (brokerPort: number) => Promise<number>>>
     await serve({ transport: Transport.TCP, options: { host: '127.0.0.1', port } });
     return port;
   },
-  'naive UDP strategy': async () => {
-    const strategy = new NaiveUdpStrategy();
-    await serve({ strategy });
-    return strategy.port;
-  },
+  'least UDP strategy': () => plainStrategy(new LeastUdpStrategy()),
+  'naive UDP strategy': () => plainStrategy(new NaiveUdpStrategy()),
   // With the socket that it has by default, of plain JSON; its other one also confirms what has arrived. It asks for
   // Nest 10 or 11, and `overrides` in package.json let it have ours.
   '@pirumu/nest-udp': async () => {
@@ -144,6 +142,11 @@ async function ours(options: ThrottledUdpTransportOptions, environment?: UdpEnvi
 
 function descriptors(): number {
   return existsSync(DESCRIPTORS) ? readdirSync(DESCRIPTORS).length : 0;
+}
+
+async function plainStrategy(strategy: NaiveUdpStrategy): Promise<number> {
+  await serve({ strategy });
+  return strategy.port;
 }
 
 async function serve(options: MicroserviceOptions): Promise<void> {

@@ -1,7 +1,6 @@
-import { InvalidOptionError } from '../common/invalid-option.error.js';
-import { OptionReader, show } from '../common/option-reader.js';
+import { OptionReader } from '../common/option-reader.js';
 import { resolveBandwidth, type Bandwidth, type BandwidthOptions } from '../shaping/bandwidth.options.js';
-import { parseByteSize, type ByteSize } from '../shaping/byte-size.js';
+import { byteSizeUpTo, type ByteSize } from '../shaping/byte-size.js';
 import { resolveDownload, type DownloadLimits, type DownloadOptions } from '../shaping/download.options.js';
 import { resolveOverhead, type CostOf, type Overhead } from '../shaping/overhead.js';
 import { resolvePerPeer, type PeerLimits, type PerPeerOptions } from '../shaping/per-peer.options.js';
@@ -99,18 +98,12 @@ export function readEndpointOptions(
     socket: resolveSocketOptions(
       reader.any('socket'),
       host,
-      reader.read<number | undefined>('recvBufferSize', asBufferSize, undefined),
-      reader.read<number | undefined>('sendBufferSize', asBufferSize, undefined),
+      reader.read<number | undefined>('recvBufferSize', byteSizeUpTo(MAX_BUFFER_SIZE), undefined),
+      reader.read<number | undefined>('sendBufferSize', byteSizeUpTo(MAX_BUFFER_SIZE), undefined),
       reader.oneOf('driver', DRIVER_CHOICES, 'auto'),
       port,
     ),
   });
-}
-
-function asBufferSize(value: unknown, field: string): number {
-  const bytes = parseByteSize(value, field);
-  if (bytes <= MAX_BUFFER_SIZE) return bytes;
-  throw new InvalidOptionError(field, `must be at most ${MAX_BUFFER_SIZE} bytes, got ${show(value)}`);
 }
 
 // SO_RCVBUF and SO_SNDBUF are C ints: Node throws on a larger one in the middle of bind(), where nobody catches.

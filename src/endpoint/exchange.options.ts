@@ -1,9 +1,9 @@
 import { InvalidOptionError } from '../common/invalid-option.error.js';
-import { asDuration, OptionReader, show } from '../common/option-reader.js';
+import { asDuration, OptionReader } from '../common/option-reader.js';
 import type { DeliveryLimits } from '../exchange/delivery-budget.js';
 import type { DuplicateLimits } from '../exchange/duplicate-store.js';
 import type { ReassemblyLimits } from '../exchange/reassembly-budget.js';
-import { parseByteSize, type ByteSize } from '../shaping/byte-size.js';
+import { byteSizeUpTo, parseByteSize, type ByteSize } from '../shaping/byte-size.js';
 
 /** How this side asks, over codecs that carry the exchange. */
 export interface AskingOptions {
@@ -87,7 +87,7 @@ export interface ExchangeLimits {
  */
 export function readExchangeOptions(reader: OptionReader, isServing: boolean): ExchangeLimits {
   const serving = isServing ? reader : new OptionReader({}, '');
-  const maxMessageBytes = reader.read('maxMessageSize', asMessageSize, 2 ** 20);
+  const maxMessageBytes = reader.read('maxMessageSize', byteSizeUpTo(MAX_MESSAGE_BYTES), 2 ** 20);
   return Object.freeze({
     maxInFlight: reader.integer('maxInFlight', 1, 65_536, 256),
     maxWaiting: reader.integer('maxWaiting', 0, 2 ** 24, 16_384),
@@ -120,7 +120,7 @@ function resolveReassembly(options: unknown, maxMessageBytes: number): Reassembl
 function resolveDuplicates(options: unknown): DuplicateLimits {
   const reader = new OptionReader(options, 'duplicates');
   const limits = {
-    maxBytes: reader.read('maxBytes', asReplyMemory, 16 * 2 ** 20),
+    maxBytes: reader.read('maxBytes', byteSizeUpTo(MAX_REPLY_MEMORY), 16 * 2 ** 20),
     maxEntries: reader.integer('maxEntries', 1, 2 ** 24, 262_144),
     maxAgeMs: reader.duration('maxAge', 60_000),
   };
@@ -138,18 +138,6 @@ function resolveUndelivered(options: unknown, maxMessageBytes: number): Delivery
   };
   reader.refuseUnknown();
   return Object.freeze(limits);
-}
-
-function asReplyMemory(value: unknown, field: string): number {
-  const bytes = parseByteSize(value, field);
-  if (bytes <= MAX_REPLY_MEMORY) return bytes;
-  throw new InvalidOptionError(field, `must be at most 2 GiB, got ${show(value)}`);
-}
-
-function asMessageSize(value: unknown, field: string): number {
-  const bytes = parseByteSize(value, field);
-  if (bytes <= MAX_MESSAGE_BYTES) return bytes;
-  throw new InvalidOptionError(field, `must be at most ${MAX_MESSAGE_BYTES} bytes, got ${bytes}`);
 }
 
 function asLease(value: unknown, field: string): number {

@@ -9,7 +9,7 @@ export type ByteSize = number | string;
  *
  * @param value what a user wrote
  * @param field name of the option, for the message
- * @returns bytes, 1 or more and finite: sizes are bounds, and a bound has an end. Of `'1.1 MiB'` the whole ones
+ * @returns whole bytes, 1 or more and finite: sizes are bounds, and a bound has an end; a part of a byte is left out
  * @throws {InvalidOptionError} less than one, infinite, not a number, or a text without a unit
  */
 export function parseByteSize(value: unknown, field = 'size'): number {
@@ -20,6 +20,20 @@ export function parseByteSize(value: unknown, field = 'size'): number {
   if (bytes === Infinity) throw new InvalidOptionError(field, 'must be finite');
   if (bytes < 1) throw new InvalidOptionError(field, `must be at least 1 byte, got ${show(value)}`);
   return Math.floor(bytes);
+}
+
+/**
+ * Reads sizes that have a bound of their own.
+ *
+ * @param most bytes
+ * @throws {InvalidOptionError} also what is more
+ */
+export function byteSizeUpTo(most: number): (value: unknown, field: string) => number {
+  return (value, field) => {
+    const bytes = parseByteSize(value, field);
+    if (bytes <= most) return bytes;
+    throw new InvalidOptionError(field, `must be at most ${most} bytes, got ${show(value)}`);
+  };
 }
 
 function fromText(text: string, field: string): number {

@@ -56,7 +56,10 @@ describe('readExchangeOptions', () => {
     [{ maxMessageSize: '65 MiB' }, /^maxMessageSize/],
     [{ lease: 9999 }, /^lease must be 10000 ms or more, got 9999/],
     [{ duplicates: { maxAge: -1 } }, /^duplicates\.maxAge/],
-    [{ duplicates: { maxBytes: '3 GiB' } }, /^duplicates\.maxBytes must be at most 2147483648 bytes, got '3 GiB'/],
+    [
+      { duplicates: { maxBytes: '3 GiB' } },
+      /^duplicates\.maxBytes must be at most 2147483648 bytes, got '3 GiB'/,
+    ],
     [{ duplicates: { maxSize: 1 } }, /^duplicates\.maxSize is not an option/],
     [{ reassembly: { maxPeerBytes: 'much' } }, /^reassembly\.maxPeerBytes/],
   ])('refuses %p by name', (options, message) => {

@@ -17,6 +17,13 @@ describe('KeyIndex', () => {
     const keys = Array.from({ length: KEYS }, keyOf);
     keys.forEach((key, slot) => index.set(slot, key));
     expect(keys.filter((key, slot) => index.find(key) !== slot)).toEqual([]);
+    // What a slot tells of its key, its hash among it, finds that slot again.
+    const told = keyOf();
+    const findsItself = (slot: number): boolean => {
+      index.read(slot, told);
+      return index.find(told) === slot;
+    };
+    expect(keys.findIndex((_, slot) => !findsItself(slot))).toBe(-1);
     // Of so many that are not here, about twenty have the hash of one that is.
     const strangers = Array.from({ length: KEYS }, keyOf);
     expect(strangers.filter((key) => index.find(key) !== -1)).toEqual([]);
